@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Make .venv-sglang in the repository root: the real SGLang server, on CPU, for the contract tests.
+#
+#   PYTHON=python3.11 deploy/sglang/cpu/setup.sh
+#
+# Does nothing when the environment was already made from this same list. About 3.5 GB.
+set -euo pipefail
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$here/../../.." && pwd)
+venv=$root/.venv-sglang
+stamp=$venv/made-from
+made_from=$(cat "$here/setup.sh" "$here/requirements.txt" "$here/torchvision_ops.py" | sha256sum)
+
+if [[ -f $stamp && $(<"$stamp") == "$made_from" ]]; then
+  echo "$venv is ready"
+  exit 0
+fi
+rm -rf "$venv"
+"${PYTHON:-python3.11}" -m venv "$venv"
+pip=("$venv/bin/python" -m pip --disable-pip-version-check install --quiet)
+
+# torch brings what its build needs (nothing for a CPU build, CUDA's libraries for the other).
+"${pip[@]}" torch==2.13.0
+# SGLang requires CUDA kernels that a CPU cannot run: so nothing is resolved, all is listed.
+"${pip[@]}" --no-deps -r "$here/requirements.txt"
+"$venv/bin/python" "$here/torchvision_ops.py"
+echo "$made_from" >"$stamp"
+echo "$venv is ready"

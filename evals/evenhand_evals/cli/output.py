@@ -1,0 +1,97 @@
+"""What the commands share: `--json`, finding a task, and printing results."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, TypeVar
+
+import click
+import orjson
+
+from evenhand_evals.errors import UsageError
+from evenhand_evals.manifest import Manifest
+from evenhand_evals.progress import format_score
+from evenhand_evals.results import Estimate, Result
+from evenhand_evals.settings import nearest_names
+from evenhand_evals.types import Task
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def json_option(command: F) -> F:
+    """Add `--json`: one document on standard output and nothing else there."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON document.")(command)
+
+
+def find_task(name: str) -> Task:
+    """Give the task of that name.
+
+    Raises:
+        UsageError: there is none; the message names the nearest.
+
+    """
+    from evenhand_evals.tasks import TASKS
+
+    if name not in TASKS:
+        raise UsageError(f"TASK: there is no task {name!r}; {nearest_names(name, sorted(TASKS))}")
+    return TASKS[name]
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on standard output, Chinese text as it is."""
+    click.echo(orjson.dumps(document, option=orjson.OPT_INDENT_2).decode())
+
+
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print a table on standard output, as wide as the terminal or 120 columns in a pipe."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=120)
+    table = Table(show_edge=False, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    console.print(table)
+
+
+def note(text: str) -> None:
+    """Say something on standard error."""
+    click.echo(text, err=True)
+
+
+def _metric_row(name: str, estimate: Estimate) -> tuple[str, ...]:
+    interval = f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"
+    return name, f"{100 * estimate.value:.1f}", interval, str(estimate.n), estimate.method
+
+
+def print_result(manifest: Manifest, result: Result) -> None:
+    """Print a result: the headline, every metric, the outcomes, tokens, time and warnings."""
+    click.echo(f"{manifest.task.title}: {manifest.sent_model}")
+    score = format_score(result.score) if result.score else "no sample could be scored"
+    click.echo(f"{result.headline}: {score}\n")
+    print_table(
+        ("metric", "points", "95 % interval", "items", "method"),
+        [_metric_row(name, each) for name, each in _headline_first(result)],
+    )
+    click.echo("")
+    print_table(list(result.outcomes), [[str(number) for number in result.outcomes.values()]])
+    if result.bounds:
+        click.echo(
+            f"\nif every failed sample had been wrong: {100 * result.bounds.worst:.1f}; "
+            f"if right: {100 * result.bounds.best:.1f}"
+        )
+    tokens = result.tokens
+    click.echo(
+        f"\n{result.samples} of {result.planned} samples, {result.items} items; "
+        f"{result.duration:.1f} s; tokens in {tokens.prompt}, out {tokens.completion} "
+        f"(reported for {tokens.reported} samples)"
+    )
+    for warning in result.warnings:
+        note(f"note: {warning}")
+
+
+def _headline_first(result: Result) -> list[tuple[str, Estimate]]:
+    return sorted(result.metrics.items(), key=lambda pair: pair[0] != result.headline)

@@ -1,0 +1,132 @@
+"""How far a run is, on standard error: a bar in a terminal, a line every tenth elsewhere."""
+
+import sys
+import time
+from collections.abc import Sequence
+from typing import Protocol, TextIO
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from evenhand_evals.log import Record
+from evenhand_evals.results import Estimate, headline
+
+REFRESH = 0.25
+STEPS = 10
+
+
+class Reporter(Protocol):
+    """Is told of every sample that a run finishes."""
+
+    def update(self, record: Record) -> None:
+        """Take note of one finished sample."""
+
+    def close(self) -> None:
+        """Show the last state and let go of the terminal."""
+
+
+def format_score(score: Estimate | None) -> str:
+    """Write a score and its interval in points: `83.2 [79.9, 86.1]`, or `no score yet`."""
+    if score is None:
+        return "no score yet"
+    return f"{100 * score.value:.1f} [{100 * score.low:.1f}, {100 * score.high:.1f}]"
+
+
+class _Tally:
+    """The records so far, what was there before this session, and the speed of this session."""
+
+    def __init__(self, planned: int, earlier: Sequence[Record]) -> None:
+        self.planned = planned
+        self.records = {record.key: record for record in earlier}
+        self._fresh = 0
+        self._begun = time.monotonic()
+
+    def add(self, record: Record) -> None:
+        self.records[record.key] = record
+        self._fresh += 1
+
+    @property
+    def done(self) -> int:
+        return len(self.records)
+
+    @property
+    def rate(self) -> float:
+        return self._fresh / max(time.monotonic() - self._begun, 1e-9)
+
+    def line(self) -> str:
+        records = self.records.values()
+        failed = sum(record.outcome == "failed" for record in records)
+        return f"{self.rate:.1f}/s, score {format_score(headline(records))}, {failed} failed"
+
+
+class BarReporter:
+    """A progress bar with rate, running score and its interval, failures and time left."""
+
+    def __init__(self, title: str, planned: int, earlier: Sequence[Record], console: Console):
+        self._tally = _Tally(planned, earlier)
+        self._shown_at = 0.0
+        self._bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[line]}"),
+            TimeRemainingColumn(),
+            console=console,
+        )
+        self._id = self._bar.add_task(
+            title, total=planned, completed=self._tally.done, line=self._tally.line()
+        )
+        self._bar.start()
+
+    def update(self, record: Record) -> None:
+        """Take note of one finished sample; the bar is drawn at most four times a second."""
+        self._tally.add(record)
+        if time.monotonic() - self._shown_at >= REFRESH:
+            self._show()
+
+    def close(self) -> None:
+        """Draw the last state and let go of the terminal."""
+        self._show()
+        self._bar.stop()
+
+    def _show(self) -> None:
+        self._shown_at = time.monotonic()
+        self._bar.update(self._id, completed=self._tally.done, line=self._tally.line())
+
+
+class LineReporter:
+    """A plain line at every tenth of a run, for logs and pipes."""
+
+    def __init__(self, title: str, planned: int, earlier: Sequence[Record], stream: TextIO):
+        self._title = title
+        self._tally = _Tally(planned, earlier)
+        self._stream = stream
+        self._shown = self._step
+
+    def update(self, record: Record) -> None:
+        """Take note of one finished sample; print where another tenth is full."""
+        self._tally.add(record)
+        if self._step > self._shown:
+            self._shown = self._step
+            left = (self._tally.planned - self._tally.done) / max(self._tally.rate, 1e-9)
+            print(
+                f"{self._title}: {self._tally.done}/{self._tally.planned}, {self._tally.line()}, "
+                f"about {left:.0f} s left",
+                file=self._stream,
+                flush=True,
+            )
+
+    def close(self) -> None:
+        """Do nothing: a line has no terminal to let go of."""
+
+    @property
+    def _step(self) -> int:
+        return self._tally.done * STEPS // max(self._tally.planned, 1)
+
+
+def reporter(title: str, planned: int, earlier: Sequence[Record]) -> Reporter:
+    """Give the reporter that fits standard error."""
+    console = Console(stderr=True)
+    if console.is_terminal:
+        return BarReporter(title, planned, earlier, console)
+    return LineReporter(title, planned, earlier, sys.stderr)

@@ -1,0 +1,171 @@
+"""Scores, outcomes, metrics and facts of each run, as the page prints them."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import orjson
+from markupsafe import Markup
+
+from evenhand_evals.manifest import Manifest
+from evenhand_evals.report.plots import Dot, forest, outcome_bar
+from evenhand_evals.report.view import Cell, Fact, Row, RunView, Table
+from evenhand_evals.results import Bounds, Estimate, RunData
+from evenhand_evals.types import OUTCOMES
+
+UNKNOWN = "not known"
+
+
+def points(share: float) -> str:
+    """Write a share, 0..1, as per cent with one decimal."""
+    return f"{100 * share:.1f} %"
+
+
+def interval(estimate: Estimate) -> str:
+    """Write an estimate's interval in per cent."""
+    return f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"
+
+
+def run_view(letter: str, run: RunData) -> RunView:
+    """Put one run's numbers into words."""
+    result, manifest = run.result, run.manifest
+    return RunView(
+        letter=letter,
+        name=run.label,
+        summary=_summary(manifest),
+        score=points(result.score.value) if result.score else "no score",
+        interval=interval(result.score) if result.score else "·",
+        bounds=_bounds(result.bounds),
+        items=f"{result.items:,}",
+        repeats=str(manifest.repeats),
+        tokens=f"{result.tokens.completion:,}" if result.tokens.reported else UNKNOWN,
+        duration=seconds(result.duration),
+        counts=tuple(f"{result.outcomes.get(name, 0):,}" for name in OUTCOMES),
+        outcome_bar=outcome_bar(f"bar-{letter}", f"Outcomes of run {letter}", result.outcomes),
+    )
+
+
+def forest_plot(runs: Mapping[str, RunData]) -> Markup | None:
+    """Draw the scores of all runs that have one."""
+    dots = [
+        Dot(
+            letter,
+            100 * run.result.score.value,
+            100 * run.result.score.low,
+            100 * run.result.score.high,
+            f"{points(run.result.score.value)} ({interval(run.result.score)})",
+        )
+        for letter, run in runs.items()
+        if run.result.score
+    ]
+    return forest("forest", "Scores with their 95 % intervals", dots) if dots else None
+
+
+def tables(runs: Mapping[str, RunData]) -> tuple[Table, ...]:
+    """Build the tables of metrics and, where the items have groups, of groups."""
+    metrics = _rows([run.result.metrics for run in runs.values()])
+    groups = _rows([run.result.groups for run in runs.values()])
+    found = []
+    if metrics:
+        hint = "Every metric of the task on the same answers, each with its 95 % interval."
+        found.append(Table("metrics", "All metrics", hint, "Metric", metrics))
+    if groups:
+        hint = "The headline score for each group of items; small groups have wide intervals."
+        found.append(Table("groups", "By group of items", hint, "Group", groups))
+    return tuple(found)
+
+
+def facts(runs: Mapping[str, RunData]) -> tuple[Fact, ...]:
+    """List what identifies each run, a value once where all runs share it."""
+    manifests = [run.manifest for run in runs.values()]
+    lines: list[Fact] = []
+    for name, read in FACTS.items():
+        values = tuple(read(manifest) for manifest in manifests)
+        lines.append(Fact(name, values[:1] if len(set(values)) == 1 else values))
+    prints = tuple(_fingerprints(run) for run in runs.values())
+    lines.append(Fact("decoding fingerprint", prints[:1] if len(set(prints)) == 1 else prints))
+    return tuple(lines)
+
+
+def seconds(duration: float) -> str:
+    """Write a duration so that its size is seen at a glance."""
+    if duration < 60:
+        return f"{duration:.1f} s"
+    minutes, rest = divmod(round(duration), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def day(moment: str) -> str:
+    """Write the day of an ISO 8601 time; a time that is none stays as it is."""
+    try:
+        date = datetime.fromisoformat(moment)
+    except ValueError:
+        return moment
+    return f"{date.day} {date:%B %Y}"
+
+
+def _summary(manifest: Manifest) -> str:
+    asked = dict(manifest.decoding.requested)
+    settings = ", ".join(
+        f"{name} {_json(value)}"
+        for name, value in asked.items()
+        if name not in manifest.decoding.by_task
+    )
+    profile = f"profile {manifest.decoding.profile}" if manifest.decoding.profile else None
+    words = [manifest.model, profile, settings or (None if profile else "no setting sent")]
+    return " · ".join(word for word in words if word)
+
+
+def _bounds(bounds: Bounds | None) -> str | None:
+    return f"{100 * bounds.worst:.1f} / {points(bounds.best)}" if bounds else None
+
+
+def _rows(columns: list[Mapping[str, Estimate]]) -> tuple[Row, ...]:
+    names = dict.fromkeys(name for column in columns for name in column)
+    return tuple(Row(name, tuple(_cell(column.get(name)) for column in columns)) for name in names)
+
+
+def _cell(estimate: Estimate | None) -> Cell:
+    if estimate is None:
+        return Cell("·")
+    return Cell(points(estimate.value), f"({interval(estimate)}; n {estimate.n:,})")
+
+
+def _fingerprints(run: RunData) -> str:
+    seen = {each for prints in run.result.fingerprints.values() for each in prints}
+    return ", ".join(sorted(seen)) or UNKNOWN
+
+
+def _server(manifest: Manifest) -> str:
+    kind = "Evenhand proxy" if manifest.server.kind == "evenhand" else "OpenAI-style endpoint"
+    engine = manifest.server.engine
+    return f"{kind}, engine {_json(engine)}" if engine else kind
+
+
+def _json(value: Any) -> str:
+    return value if isinstance(value, str) else orjson.dumps(value).decode()
+
+
+def _versions(manifest: Manifest) -> str:
+    return ", ".join(f"{name} {value}" for name, value in manifest.versions.items()) or UNKNOWN
+
+
+FACTS: Mapping[str, Callable[[Manifest], str]] = {
+    "task": lambda manifest: f"{manifest.task.name}, version {manifest.task.version}",
+    "data set": lambda manifest: manifest.dataset.source,
+    "data set revision": lambda manifest: manifest.dataset.revision or UNKNOWN,
+    "data set SHA-256": lambda manifest: manifest.dataset.sha256,
+    "data set licence": lambda manifest: manifest.dataset.licence,
+    "items": lambda manifest: f"{manifest.items:,} of {manifest.dataset.items:,}",
+    "repeats": lambda manifest: str(manifest.repeats),
+    "seed": lambda manifest: str(manifest.seed),
+    "model": lambda manifest: manifest.sent_model,
+    "endpoint": lambda manifest: manifest.base_url or "none: answers made elsewhere",
+    "server": _server,
+    "concurrency": lambda manifest: str(manifest.concurrency),
+    "started": lambda manifest: manifest.started_at,
+    "finished": lambda manifest: manifest.finished_at or "not finished",
+    "versions": _versions,
+    "command": lambda manifest: " ".join(manifest.command) or UNKNOWN,
+}

@@ -1,0 +1,253 @@
+"""What a run came to, computed from its log, and a whole run read back from its folder."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import orjson
+
+from evenhand_evals.log import LOG_NAME, Record, read_log
+from evenhand_evals.manifest import Manifest, read_manifest
+from evenhand_evals.stats.intervals import Interval, mean, ratio
+from evenhand_evals.types import OUTCOMES, Outcome
+
+RESULT_NAME = "result.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """A number with its 95 % interval.
+
+    `value`, `low` and `high` are shares, 0..1 for a score. `n` is how many items it rests on;
+    `method` names the interval: "wilson", "clustered t" or "ratio t".
+    """
+
+    value: float
+    low: float
+    high: float
+    n: int
+    method: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """The headline score if every failed sample had been wrong, and if it had been right."""
+
+    worst: float
+    best: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """Tokens that the endpoint reported, over the `reported` samples for which it said them."""
+
+    prompt: int
+    completion: int
+    reported: int
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The outcome of a run, a pure function of its manifest and its log.
+
+    `score` is the headline metric, None if no sample could be scored; `metrics` holds it and every
+    other metric by name, `groups` the headline for each group of items. `outcomes` counts samples
+    (items times repeats), all six kinds always present; `samples` is how many the log holds and
+    `planned` how many the whole run has. `bounds` is None when nothing failed. `duration` is the
+    time in seconds in which at least one request was under way. `fingerprints` are the decoding
+    fingerprints seen, by repeat; more than one for a repeat means that the endpoint did not decode
+    all samples alike. `warnings` are sentences for the reader.
+    """
+
+    headline: str
+    score: Estimate | None
+    metrics: Mapping[str, Estimate]
+    outcomes: Mapping[Outcome, int]
+    items: int
+    samples: int
+    planned: int
+    complete: bool
+    tokens: Tokens
+    duration: float
+    bounds: Bounds | None = None
+    groups: Mapping[str, Estimate] = field(default_factory=dict)
+    fingerprints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunData:
+    """A run read back: its manifest, its samples in the order of the log, and its result."""
+
+    path: Path
+    manifest: Manifest
+    records: tuple[Record, ...]
+    result: Result
+
+    @property
+    def label(self) -> str:
+        """A short name for tables: the name of the run's folder."""
+        return self.path.resolve().name
+
+
+def item_values(records: Iterable[Record]) -> dict[str, list[float]]:
+    """Give the headline values of each item, one for each repeat that could be scored."""
+    values: dict[str, list[float]] = defaultdict(list)
+    for record in records:
+        if record.score is not None:
+            values[record.item].append(record.score.value)
+    return dict(values)
+
+
+def _estimate(interval: Interval, n: int) -> Estimate:
+    return Estimate(interval.value, interval.low, interval.high, n, interval.method)
+
+
+def headline(records: Iterable[Record]) -> Estimate | None:
+    """Give the headline score of some samples, or None if none of them was scored."""
+    values = list(item_values(records).values())
+    return _estimate(mean(values), len(values)) if values else None
+
+
+def _named_means(records: Sequence[Record]) -> dict[str, Estimate]:
+    values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        for name, value in record.score.metrics.items() if record.score else ():
+            values[name][record.item].append(float(value))
+    return {
+        name: _estimate(mean(list(items.values())), len(items)) for name, items in values.items()
+    }
+
+
+def _named_ratios(records: Sequence[Record]) -> dict[str, Estimate]:
+    pools: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
+    for record in records:
+        for name, (passed, total) in record.score.counts.items() if record.score else ():
+            pool = pools[name][record.item]
+            pool[0] += passed
+            pool[1] += total
+    estimates = {}
+    for name, items in pools.items():
+        pairs = [(passed, total) for passed, total in items.values() if total]
+        if pairs:
+            passed_by_item, totals = zip(*pairs, strict=True)
+            estimates[name] = _estimate(ratio(passed_by_item, totals), len(pairs))
+    return estimates
+
+
+def _bounds(records: Sequence[Record]) -> Bounds | None:
+    if all(record.score is not None for record in records):
+        return None
+    worst: dict[str, list[float]] = defaultdict(list)
+    best: dict[str, list[float]] = defaultdict(list)
+    for record in records:
+        worst[record.item].append(record.score.value if record.score else 0.0)
+        best[record.item].append(record.score.value if record.score else 1.0)
+    return Bounds(mean(list(worst.values())).value, mean(list(best.values())).value)
+
+
+def _tokens(records: Iterable[Record]) -> Tokens:
+    completions = (record.completion for record in records)
+    usages = [completion.usage for completion in completions if completion]
+    reported = [usage for usage in usages if usage.completion_tokens is not None]
+    return Tokens(
+        sum(usage.prompt_tokens or 0 for usage in reported),
+        sum(usage.completion_tokens or 0 for usage in reported),
+        len(reported),
+    )
+
+
+def _busy(records: Iterable[Record]) -> float:
+    total, until = 0.0, float("-inf")
+    for start, end in sorted((each.started, each.started + each.duration) for each in records):
+        total += max(0.0, end - max(start, until))
+        until = max(until, end)
+    return total
+
+
+def _groups(records: Sequence[Record]) -> dict[str, Estimate]:
+    members: dict[str, list[Record]] = defaultdict(list)
+    for record in records:
+        if record.group is not None:
+            members[record.group].append(record)
+    estimates = {name: headline(group) for name, group in sorted(members.items())}
+    return {name: each for name, each in estimates.items() if each is not None}
+
+
+def _fingerprints(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
+    seen: dict[int, set[str]] = defaultdict(set)
+    for record in records:
+        if record.fingerprint:
+            seen[record.repeat].add(record.fingerprint)
+    return {str(repeat): tuple(sorted(prints)) for repeat, prints in sorted(seen.items())}
+
+
+def _warnings(
+    outcomes: Mapping[Outcome, int],
+    fingerprints: Mapping[str, tuple[str, ...]],
+    samples: int,
+    planned: int,
+) -> tuple[str, ...]:
+    lines = []
+    if outcomes["failed"]:
+        lines.append(
+            f"{outcomes['failed']} of {samples} samples failed and are in no score: "
+            "the bounds say what they could change"
+        )
+    if outcomes["truncated"]:
+        lines.append(
+            f"{outcomes['truncated']} answers were cut at max_tokens before they were right: "
+            "raise it with --set max_tokens=N"
+        )
+    if any(len(prints) > 1 for prints in fingerprints.values()):
+        lines.append(
+            "the endpoint decoded with different settings within this run: "
+            "more than one decoding fingerprint"
+        )
+    if samples < planned:
+        lines.append(f"{planned - samples} of {planned} planned samples have no answer yet")
+    return tuple(lines)
+
+
+def summarise(manifest: Manifest, records: Sequence[Record]) -> Result:
+    """Compute the result of a run, finished or not, from its manifest and its log."""
+    counted = Counter(record.outcome for record in records)
+    outcomes: dict[Outcome, int] = {outcome: counted[outcome] for outcome in OUTCOMES}
+    score = headline(records)
+    metrics = {manifest.task.headline: score} if score else {}
+    fingerprints = _fingerprints(records)
+    return Result(
+        headline=manifest.task.headline,
+        score=score,
+        metrics={**_named_means(records), **_named_ratios(records), **metrics},
+        outcomes=outcomes,
+        items=len({record.item for record in records}),
+        samples=len(records),
+        planned=manifest.planned,
+        complete=len(records) >= manifest.planned,
+        tokens=_tokens(records),
+        duration=_busy(records),
+        bounds=_bounds(records),
+        groups=_groups(records),
+        fingerprints=fingerprints,
+        warnings=_warnings(outcomes, fingerprints, len(records), manifest.planned),
+    )
+
+
+def write_result(folder: Path, result: Result) -> None:
+    """Write `result.json`, for scripts; everything in it can be computed again from the log."""
+    (folder / RESULT_NAME).write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2))
+
+
+def load_run(folder: Path) -> RunData:
+    """Read a run; the result is computed from the log, also of a run that is not finished.
+
+    Raises:
+        RunUnreadable: the folder holds no run, or its files are damaged.
+
+    """
+    manifest = read_manifest(folder)
+    log = folder / LOG_NAME
+    records = read_log(log) if log.exists() else ()
+    return RunData(folder, manifest, records, summarise(manifest, records))

@@ -1,0 +1,166 @@
+"""What the user asked a run to be, and the decoding parameters that follow from it."""
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from evenhand_evals.errors import UsageError
+from evenhand_evals.types import DataSource
+from evenhand_proxy.decoding import PROFILES, SPELLINGS, DecodingError, parse_setting
+
+DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY"
+DATA_VARIABLE = "EVENHAND_DATA"
+CONCURRENCY = 4
+TIMEOUT = 600.0
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """One run as it was asked for, checked but not yet confronted with the endpoint.
+
+    `parameters` are the user's settings by wire name, as written. `limit` is None for the whole
+    data set. `timeout` is the longest wait for one answer, in seconds.
+    """
+
+    base_url: str
+    model: str
+    out: Path
+    profile: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    repeats: int = 1
+    limit: int | None = None
+    seed: int = 0
+    concurrency: int = CONCURRENCY
+    timeout: float = TIMEOUT
+    data: Path | None = None
+    resume: bool = False
+    key_variable: str = DEFAULT_KEY_VARIABLE
+
+    @property
+    def source(self) -> DataSource:
+        """Where the task may find its data."""
+        return data_source(self.data, self.seed)
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """The parameters that each request carries, and a profile that only the proxy can resolve.
+
+    `parameters` go on the wire as they stand; `by_task` names those that the task's budget set;
+    `proxy_profile` is the profile to ask for by `model@profile`, None where there is no need.
+    """
+
+    parameters: Mapping[str, Any]
+    by_task: tuple[str, ...]
+    proxy_profile: str | None
+
+    def for_repeat(self, repeat: int) -> dict[str, Any]:
+        """Give the parameters of one repeat: a seed that is set grows by one with each repeat."""
+        return {
+            name: value + repeat if canonical(name) == "seed" and _is_integer(value) else value
+            for name, value in self.parameters.items()
+        }
+
+
+def _is_integer(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def canonical(name: str) -> str:
+    """Give the canonical name of a decoding parameter; an unknown name stands for itself."""
+    return SPELLINGS.get(name, name)
+
+
+def data_source(path: Path | None, seed: int = 0) -> DataSource:
+    """Give the data source from `--data` and the environment variable `EVENHAND_DATA`."""
+    root = os.environ.get(DATA_VARIABLE)
+    return DataSource(path=path, root=Path(root) if root else None, seed=seed)
+
+
+def api_key(variable: str) -> str | None:
+    """Read the endpoint's key from the environment, None where there is none.
+
+    Raises:
+        UsageError: a variable other than the default was named and is not set.
+
+    """
+    value = os.environ.get(variable)
+    if not value and variable != DEFAULT_KEY_VARIABLE:
+        raise UsageError(
+            f"--api-key-env: the environment variable {variable!r} is not set; "
+            "export it with the endpoint's key"
+        )
+    return value or None
+
+
+def normalise_url(text: str) -> str:
+    """Give the base URL of the API: `/v1` is added where the URL has no path.
+
+    Raises:
+        UsageError: it is no http or https URL.
+
+    """
+    scheme, separator, rest = text.strip().partition("://")
+    host, _, path = rest.partition("/")
+    if not separator or scheme not in ("http", "https") or not host:
+        raise UsageError(
+            f"--base-url: {text!r} is not an http or https URL; "
+            "write it as in http://127.0.0.1:8000/v1"
+        )
+    if "@" in host:
+        raise UsageError(
+            "--base-url: a user or key inside the URL would be recorded; "
+            "put the key into an environment variable and name it with --api-key-env"
+        )
+    path = path.strip("/")
+    return f"{scheme}://{host}/{path or 'v1'}"
+
+
+def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
+    """Parse every `--set NAME=VALUE`.
+
+    Raises:
+        UsageError: one cannot be parsed, or two set the same parameter.
+
+    """
+    parameters: dict[str, Any] = {}
+    for text in texts:
+        try:
+            name, value = parse_setting(text)
+        except DecodingError as error:
+            raise UsageError(f"--set {error}") from error
+        if any(canonical(name) == canonical(other) for other in parameters):
+            raise UsageError(f"--set {text}: {canonical(name)!r} is set twice; keep one of the two")
+        parameters[name] = value
+    return parameters
+
+
+def decide(profile: str | None, parameters: Mapping[str, Any], budget: int) -> Decoding:
+    """Decide what each request carries: the profile, then the user's settings, then the budget.
+
+    The parameters of a profile that is known here are sent one by one, so that any endpoint gets
+    them; another profile is left to the proxy. Nothing is filled in but the task's token budget.
+    """
+    known = PROFILES.get(profile) if profile else None
+    merged: dict[str, Any] = dict(known.parameters) if known else {}
+    for name, value in parameters.items():
+        merged = {key: each for key, each in merged.items() if canonical(key) != canonical(name)}
+        merged[name] = value
+    by_task: tuple[str, ...] = ()
+    if all(canonical(name) != "max_tokens" for name in merged):
+        merged["max_tokens"] = budget
+        by_task = ("max_tokens",)
+    return Decoding(merged, by_task, profile if profile and known is None else None)
+
+
+def nearest_names(name: str, known: Sequence[str], *, shown: int = 8) -> str:
+    """Give a hint for a name that is not known: the nearest ones, or the first of all."""
+    close = difflib.get_close_matches(name, known, n=3)
+    if close:
+        return f"did you mean {' or '.join(repr(each) for each in close)}?"
+    listed = ", ".join(repr(each) for each in known[:shown])
+    more = f" and {len(known) - shown} more" if len(known) > shown else ""
+    return f"known: {listed}{more}" if known else "none is known"

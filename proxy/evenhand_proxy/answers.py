@@ -1,0 +1,142 @@
+"""Reading what the audit needs out of an engine's answer, without touching its bytes."""
+
+import re
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from evenhand_proxy.exchange import Usage
+
+TAIL_READS = 16
+"""How many of a stream's last reads are looked at: usage and finish reason stand in its end."""
+
+KEPT_BYTES = 4 * 1024 * 1024
+"""How much of a stream is kept where its text has to be counted or stored."""
+
+_FINISH = re.compile(rb'"finish_reason"\s*:\s*"([a-z_]+)"')
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerFacts:
+    """What an answer says of itself; None or empty where it does not."""
+
+    usage: Usage | None = None
+    finish_reasons: tuple[str, ...] = ()
+    response_id: str | None = None
+    response_model: str | None = None
+    text: str = ""
+
+
+def read_document(document: Any) -> AnswerFacts:
+    """Read a plain answer, or the last event of a stream, that was parsed from JSON."""
+    if not isinstance(document, dict):
+        return AnswerFacts()
+    choices = [item for item in document.get("choices") or () if isinstance(item, dict)]
+    reasons = tuple(
+        item["finish_reason"] for item in choices if isinstance(item.get("finish_reason"), str)
+    )
+    return AnswerFacts(
+        _usage(document.get("usage")),
+        reasons,
+        _text(document.get("id")),
+        _text(document.get("model")),
+        "".join(_choice_text(item) for item in choices),
+    )
+
+
+def read_plain(body: bytes) -> AnswerFacts:
+    """Read a plain answer."""
+    try:
+        return read_document(orjson.loads(body))
+    except orjson.JSONDecodeError:
+        return AnswerFacts()
+
+
+class StreamReader:
+    """Watches a stream go by; costs a few assignments for each read.
+
+    `keep` keeps the bytes too, up to 4 MiB, for counting or storing the text afterwards.
+    """
+
+    __slots__ = ("_kept", "_kept_size", "_tail", "size")
+
+    def __init__(self, *, keep: bool) -> None:
+        self.size = 0
+        self._tail: deque[bytes] = deque(maxlen=TAIL_READS)
+        self._kept: list[bytes] | None = [] if keep else None
+        self._kept_size = 0
+
+    def feed(self, chunk: bytes) -> None:
+        """Take note of one read."""
+        self.size += len(chunk)
+        self._tail.append(chunk)
+        if self._kept is not None and self.size <= KEPT_BYTES:
+            self._kept.append(chunk)
+
+    @property
+    def content(self) -> bytes | None:
+        """The kept bytes, None if none were kept."""
+        return None if self._kept is None else b"".join(self._kept)
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether the stream stands between two events."""
+        return not self._tail or self._tail[-1].endswith((b"\n\n", b"\r\n\r\n", b"\r\r"))
+
+    @property
+    def done(self) -> bool:
+        """Whether the stream said that it is complete."""
+        return b"[DONE]" in b"".join(self._tail)[-64:]
+
+    def facts(self) -> AnswerFacts:
+        """Read the end of the stream; called once, after it."""
+        tail = b"".join(self._tail)
+        usage = response_id = model = None
+        for event in _events(tail):
+            facts = read_document(event)
+            usage = facts.usage or usage
+            response_id = facts.response_id or response_id
+            model = facts.response_model or model
+        reasons = tuple(match.decode() for match in _FINISH.findall(tail))
+        return AnswerFacts(usage, reasons, response_id, model)
+
+    def text(self) -> str:
+        """Give the text of the kept events."""
+        return "".join(read_document(event).text for event in _events(self.content or b""))
+
+
+def _events(data: bytes) -> list[Any]:
+    events = []
+    for line in data.splitlines():
+        if line.startswith(b"data:"):
+            try:
+                events.append(orjson.loads(line[5:]))
+            except orjson.JSONDecodeError:
+                continue
+    return events
+
+
+def _usage(found: Any) -> Usage | None:
+    if not isinstance(found, dict):
+        return None
+    counts = (found.get("prompt_tokens"), found.get("completion_tokens"))
+    prompt, completion = (
+        count if isinstance(count, int) and not isinstance(count, bool) else None
+        for count in counts
+    )
+    if prompt is None and completion is None:
+        return None
+    return Usage(prompt, completion, "engine")
+
+
+def _choice_text(choice: dict[str, Any]) -> str:
+    said = choice.get("message") or choice.get("delta") or {}
+    parts = [said.get("reasoning_content"), said.get("content")] if isinstance(said, dict) else []
+    parts.append(choice.get("text"))
+    return "".join(part for part in parts if isinstance(part, str))
+
+
+def _text(found: Any) -> str | None:
+    return found if isinstance(found, str) else None

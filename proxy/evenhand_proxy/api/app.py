@@ -1,0 +1,94 @@
+"""The application: FastAPI for everything that is not hot, wrapped in the handler that is."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+
+from evenhand_proxy.api import docs, explain, health, models
+from evenhand_proxy.api.catalog import Catalog
+from evenhand_proxy.api.decoder import Decoder
+from evenhand_proxy.api.guard import Guard, Receive, Scope, Send
+from evenhand_proxy.api.inference import ROUTES, InferenceRoutes
+from evenhand_proxy.api.services import Services
+from evenhand_proxy.audit.journal import JOURNAL_FILE, Journal
+from evenhand_proxy.config import Config
+from evenhand_proxy.engines.monitor import EngineMonitor
+from evenhand_proxy.errors import HTTPError
+from evenhand_proxy.telemetry.emitter import Telemetry
+from evenhand_proxy.telemetry.settings import settings_from
+from evenhand_proxy.telemetry.tokens import TokenCounter
+from evenhand_proxy.upstream.aiohttp_client import AiohttpTransport
+
+
+class Gateway:
+    """The ASGI application. Hot paths never reach FastAPI, which costs 100 microseconds each."""
+
+    def __init__(self, inference: InferenceRoutes, rest: FastAPI, services: Services) -> None:
+        self._inference = inference
+        self._rest = rest
+        self.services = services
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection's request, or the lifespan."""
+        if scope["type"] == "http" and scope["path"] in ROUTES:
+            await self._inference(scope, receive, send)
+        else:
+            await self._rest(scope, receive, send)
+
+
+def build_app(config: Config, data_dir: Path) -> Gateway:
+    """Build the application; nothing runs until its lifespan starts."""
+    monitor = EngineMonitor(config.models)
+    transport = AiohttpTransport()
+    journal = Journal(data_dir / JOURNAL_FILE, config.audit.durability)
+    telemetry = Telemetry(settings_from(os.environ))
+    telemetry.watch_journal(journal)
+    services = Services(
+        config=config,
+        guard=Guard(config),
+        catalog=Catalog(config),
+        decoder=Decoder(monitor),
+        monitor=monitor,
+        transport=transport,
+        journal=journal,
+        telemetry=telemetry,
+        tokens=TokenCounter(config.tokens.encoding),
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            services.tokens.start()
+            telemetry.start()
+            stack.push_async_callback(telemetry.stop)
+            await journal.start()
+            stack.push_async_callback(journal.stop)
+            await stack.enter_async_context(transport)
+            await stack.enter_async_context(monitor)
+            yield
+            if services.background:
+                await asyncio.wait(services.background)
+
+    rest = FastAPI(
+        title="Evenhand",
+        summary="One OpenAI-compatible API; every decoding parameter accounted for.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    rest.add_exception_handler(HTTPError, _answer_error)
+    for routes in (models, explain, health, docs):
+        rest.include_router(routes.router(services))
+    docs.describe_hot_routes(rest)
+    return Gateway(InferenceRoutes(services), rest, services)
+
+
+async def _answer_error(_: Request, error: Exception) -> JSONResponse:
+    if not isinstance(error, HTTPError):
+        raise error
+    return JSONResponse(error.body(), error.status)

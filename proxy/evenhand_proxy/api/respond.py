@@ -1,0 +1,72 @@
+"""Writing HTTP answers by hand, for the routes that cannot afford a framework."""
+
+from collections.abc import Iterable
+from typing import Any
+
+import orjson
+
+from evenhand_proxy.api.guard import Send
+from evenhand_proxy.errors import HTTPError
+
+Headers = Iterable[tuple[bytes, bytes]]
+JSON = (b"content-type", b"application/json")
+
+RELAYED = ("content-type", "retry-after", "openai-processing-ms", "openai-version")
+"""Headers of the engine's that reach the client; all others stay here."""
+
+RELAYED_PREFIX = "x-ratelimit-"
+
+
+async def send_whole(send: Send, status: int, headers: Headers, body: bytes) -> None:
+    """Send an answer whose body is at hand."""
+    length = (b"content-length", str(len(body)).encode())
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, length]})
+    await send({"type": "http.response.body", "body": body})
+
+
+async def send_error(send: Send, error: HTTPError, headers: Headers = ()) -> None:
+    """Send one of our errors in OpenAI's shape."""
+    await send_whole(send, error.status, [*headers, JSON], orjson.dumps(error.body()))
+
+
+def error_event(error: HTTPError, *, at_boundary: bool) -> bytes:
+    """Give the SSE event that tells a client in the middle of a stream what went wrong.
+
+    `at_boundary` is whether the stream stands between two events; if not, the torn one is ended.
+    """
+    return (b"" if at_boundary else b"\n\n") + b"data: " + orjson.dumps(error.body()) + b"\n\n"
+
+
+def relayed(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
+    """Give those of the engine's headers that are sent on."""
+    return [
+        (name.encode("latin-1"), value.encode("latin-1"))
+        for name, value in headers
+        if name in RELAYED or name.startswith(RELAYED_PREFIX)
+    ]
+
+
+def in_openai_shape(status: int, body: bytes) -> bytes:
+    """Give an engine's error body in OpenAI's shape; one that has it already stays as it is.
+
+    SGLang answers `{"object": "error", "message", ...}` and FastAPI `{"detail": ...}`.
+    """
+    try:
+        document: Any = orjson.loads(body)
+    except orjson.JSONDecodeError:
+        document = body.decode("utf-8", "replace")[:2000]
+    if isinstance(document, dict) and isinstance(document.get("error"), dict):
+        return body
+    found = document if isinstance(document, dict) else {}
+    message = found.get("message") or found.get("detail") or found.get("error") or document
+    kind = "invalid_request_error" if status < 500 else "upstream_error"
+    return orjson.dumps(
+        {
+            "error": {
+                "message": message if isinstance(message, str) else orjson.dumps(message).decode(),
+                "type": found.get("type") or kind,
+                "param": found.get("param"),
+                "code": found.get("code") or status,
+            }
+        }
+    )

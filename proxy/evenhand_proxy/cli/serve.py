@@ -1,0 +1,137 @@
+"""`evenhand serve`: the proxy in front of configured engines, or of an embedded one."""
+
+import asyncio
+import json
+import logging
+import socket
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from pathlib import Path
+
+import click
+import uvicorn
+import uvloop
+
+from evenhand_proxy.api.app import build_app
+from evenhand_proxy.cli.output import data_dir_option, resolve_data_dir
+from evenhand_proxy.config import Config, Model
+from evenhand_proxy.config_file import load
+from evenhand_proxy.engines.local import LocalEngine
+from evenhand_proxy.errors import ConfigError
+
+log = logging.getLogger("evenhand")
+
+DEFAULT_LOCAL = "smollm2"
+GRACE = 30
+"""Seconds that open streams have to end when the proxy is asked to stop."""
+
+_LOOPBACK = ("127.0.0.1", "::1", "localhost")
+
+
+@click.command()
+@click.option(
+    "--config", "config_file", type=click.Path(path_type=Path), help="The config file (YAML)."
+)
+@click.option(
+    "--local",
+    is_flag=False,
+    flag_value=DEFAULT_LOCAL,
+    default=None,
+    metavar="[MODEL|PATH]",
+    help="Run a model here too: smollm2 (fetched if missing), tiny-glm4, or a GGUF file.",
+)
+@click.option(
+    "--slots", default=4, show_default=True, help="Requests the local model serves at once."
+)
+@click.option("--context", default=2048, show_default=True, help="Tokens of context for each slot.")
+@click.option("--host", default=None, help="Overrides listen.host.")
+@click.option("--port", type=int, default=None, help="Overrides listen.port; 0 takes a free one.")
+@data_dir_option
+def serve(
+    config_file: Path | None,
+    local: str | None,
+    slots: int,
+    context: int,
+    host: str | None,
+    port: int | None,
+    data_dir: Path | None,
+) -> None:
+    """Start the proxy.
+
+    Needs --config, --local or both. When it listens it writes one line to standard error:
+    {"event": "listening", "url": ...}.
+    """
+    if config_file is None and local is None:
+        raise ConfigError(
+            "serve: nothing to serve; give --config FILE, or --local for a model here"
+        )
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    config = load(config_file) if config_file else Config()
+    listen = replace(
+        config.listen,
+        host=config.listen.host if host is None else host,
+        port=config.listen.port if port is None else port,
+    )
+    folder = data_dir or config.data_dir or resolve_data_dir(None)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(replace(config, listen=listen), local, slots, context, folder))
+
+
+async def _serve(config: Config, local: str | None, slots: int, context: int, folder: Path) -> None:
+    async with AsyncExitStack() as stack:
+        if local is not None:
+            config = await _with_local(stack, config, local, slots, context, folder)
+        listen = config.listen
+        if not config.keys and listen.host not in _LOOPBACK:
+            log.warning("listening on %s without keys: everybody there is served", listen.host)
+        server = _Server(
+            uvicorn.Config(
+                build_app(config, folder),
+                host=listen.host,
+                port=listen.port,
+                loop="none",
+                http="httptools",
+                ws="none",
+                lifespan="on",
+                access_log=False,
+                server_header=False,
+                proxy_headers=False,
+                log_config=None,
+                timeout_graceful_shutdown=GRACE,
+                timeout_keep_alive=75,
+            )
+        )
+        await server.serve()
+        if not server.started:
+            raise ConfigError(f"listen: {listen.host}:{listen.port} could not be served; see above")
+
+
+async def _with_local(
+    stack: AsyncExitStack, config: Config, local: str, slots: int, context: int, folder: Path
+) -> Config:
+    """Start the embedded engine and put it among the models."""
+    from evenhand_proxy.cli.model import ensure_local
+
+    name, weights = await ensure_local(local, folder)
+    engine = await stack.enter_async_context(
+        LocalEngine(
+            weights, alias=name, slots=slots, context=context, log_path=folder / "engine.log"
+        )
+    )
+    model = Model(engine="llamacpp", base_url=engine.base_url)
+    return replace(config, models={**config.models, name: model})
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, saying where it listens in one line that programs can read."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start, then say where."""
+        await super().startup(sockets)
+        for server in self.servers if self.started else ():
+            for listener in server.sockets:
+                host, port = listener.getsockname()[:2]
+                shown = f"[{host}]" if ":" in host else host
+                url = f"http://{shown}:{port}"
+                click.echo(json.dumps({"event": "listening", "url": url}), err=True)

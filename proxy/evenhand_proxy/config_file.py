@@ -1,0 +1,184 @@
+"""Loading `evenhand.yaml` into the frozen tree, with errors that name key, line and fix.
+
+The loader walks the YAML nodes beside the dataclasses of `config`: their field names are the only
+schema there is. `${NAME}` in any text is replaced from the environment, `${NAME:-text}` with a
+fallback, before it is read.
+"""
+
+import os
+import re
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from evenhand_proxy.config import Config, Secret
+from evenhand_proxy.decoding import PROFILES, SPELLINGS, nearest
+from evenhand_proxy.errors import ConfigError
+
+T = TypeVar("T")
+_SCALARS: dict[type, tuple[str, tuple[type, ...]]] = {
+    int: ("a whole number", (int,)),
+    float: ("a number", (int, float)),
+    bool: ("true or false", (bool,)),
+}
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
+
+
+def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
+    """Load and check a config file.
+
+    Raises:
+        ConfigError: the file cannot be read, is no YAML, or has a key or value that cannot be
+            used; the message names file, line, key, reason and fix.
+
+    """
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}; name an existing file") from error
+    return loads(text, str(path), os.environ if environment is None else environment)
+
+
+def loads(text: str, name: str, environment: Mapping[str, str]) -> Config:
+    """Load a config from text; `name` stands for the file in errors."""
+    reader = _Reader(name, environment)
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{name}: is not valid YAML: {error}") from error
+    config = reader.tree(node, Config, "") if node is not None else Config()
+    _check_references(config, name)
+    return config
+
+
+def _check_references(config: Config, name: str) -> None:
+    if not config.models:
+        raise ConfigError(f"{name}: models: is empty; add a model with engine and base_url")
+    for key in (*config.models, *config.profiles):
+        if "@" in key:
+            raise ConfigError(f"{name}: {key!r}: '@' parts model and profile; take another name")
+    for key, model in config.models.items():
+        if not model.base_url.startswith(("http://", "https://")):
+            raise ConfigError(
+                f"{name}: models.{key}.base_url: {model.base_url!r} is no address; "
+                "write it as http://HOST:PORT"
+            )
+    _check_profiles(config, name)
+
+
+def _check_profiles(config: Config, name: str) -> None:
+    for profile, parameters in config.profiles.items():
+        for parameter in parameters:
+            if parameter not in SPELLINGS:
+                hint = nearest(parameter, list(SPELLINGS))
+                raise ConfigError(
+                    f"{name}: profiles.{profile}.{parameter}: is no decoding parameter; {hint}"
+                )
+    known = [*PROFILES, *config.profiles]
+    chosen_at = {f"models.{key}": model.profile for key, model in config.models.items()}
+    chosen_at |= {f"keys.{key}": entry.profile for key, entry in config.keys.items()}
+    for where, chosen in chosen_at.items():
+        if chosen is not None and chosen not in known:
+            hint = nearest(chosen, known)
+            raise ConfigError(f"{name}: {where}.profile: there is no profile {chosen!r}; {hint}")
+
+
+class _Reader:
+    """Walks YAML nodes beside the types of the tree."""
+
+    def __init__(self, name: str, environment: Mapping[str, str]) -> None:
+        self._name = name
+        self._environment = environment
+
+    def _error(self, node: yaml.Node, key: str, message: str) -> ConfigError:
+        line = node.start_mark.line + 1
+        return ConfigError(f"{self._name}:{line}: {key or 'the file'}: {message}")
+
+    def tree(self, node: yaml.Node, kind: type[T], key: str) -> T:
+        """Read a mapping node into a dataclass of the tree."""
+        hints = get_type_hints(kind)
+        declared: dict[str, Field[Any]] = {item.name: item for item in fields(kind)}  # type: ignore[arg-type]
+        values: dict[str, Any] = {}
+        for key_node, value_node in self._pairs(node, key):
+            name = str(key_node.value)
+            path = f"{key}.{name}" if key else name
+            if name not in declared:
+                hint = nearest(name, list(declared))
+                raise self._error(key_node, path, f"is no key of the config; {hint}")
+            if name in values:
+                raise self._error(key_node, path, "stands here twice; keep one of them")
+            values[name] = self._value(value_node, hints[name], path)
+        for name, item in declared.items():
+            required = item.default is MISSING and item.default_factory is MISSING
+            if required and name not in values:
+                raise self._error(node, key, f"lacks {name}; add it")
+        return kind(**values)
+
+    def _pairs(self, node: yaml.Node, key: str) -> list[tuple[yaml.Node, yaml.Node]]:
+        if not isinstance(node, yaml.MappingNode):
+            raise self._error(node, key, "must be a mapping of keys to values")
+        pairs: list[tuple[yaml.Node, yaml.Node]] = node.value
+        return pairs
+
+    def _value(self, node: yaml.Node, kind: Any, key: str) -> Any:
+        if isinstance(kind, type) and is_dataclass(kind) and kind is not Secret:
+            return self.tree(node, kind, key)
+        origin = get_origin(kind)
+        if origin in (Union, types.UnionType):
+            if isinstance(node, yaml.ScalarNode) and node.tag == "tag:yaml.org,2002:null":
+                return None
+            return self._value(node, next(a for a in get_args(kind) if a is not type(None)), key)
+        if origin is Mapping:
+            return self._mapping(node, get_args(kind)[1], key)
+        return self._scalar(node, kind, key)
+
+    def _mapping(self, node: yaml.Node, kind: Any, key: str) -> dict[str, Any]:
+        values: dict[str, Any] = {}
+        for key_node, value_node in self._pairs(node, key):
+            name = str(key_node.value)
+            if name in values:
+                raise self._error(key_node, f"{key}.{name}", "stands here twice; keep one of them")
+            values[name] = self._value(value_node, kind, f"{key}.{name}")
+        return values
+
+    def _scalar(self, node: yaml.Node, kind: Any, key: str) -> Any:
+        if kind is Any:
+            return yaml.SafeLoader("").construct_document(node)
+        text = self._text(node, key)
+        if kind in (str, Secret, Path):
+            return kind(text)
+        if get_origin(kind) is Literal:
+            if text in get_args(kind):
+                return text
+            hint = nearest(text, list(get_args(kind)))
+            raise self._error(node, key, f"{text!r} is not one of its values; {hint}")
+        return self._number_or_switch(node, text, kind, key)
+
+    def _number_or_switch(self, node: yaml.Node, text: str, kind: type, key: str) -> Any:
+        value = yaml.safe_load(text)
+        wanted, types_ = _SCALARS[kind]
+        if not isinstance(value, types_) or isinstance(value, bool) != (kind is bool):
+            raise self._error(node, key, f"{text!r} is not {wanted}; write {wanted}")
+        return kind(value)
+
+    def _text(self, node: yaml.Node, key: str) -> str:
+        if not isinstance(node, yaml.ScalarNode):
+            raise self._error(node, key, "must be a single value")
+        text = self._substitute(node, key)
+        if not text:
+            raise self._error(node, key, "is empty; give it a value or leave the key out")
+        return text
+
+    def _substitute(self, node: yaml.ScalarNode, key: str) -> str:
+        def replace(match: re.Match[str]) -> str:
+            value = self._environment.get(match[1], match[2])
+            if value is None:
+                fix = f"set it, or write ${{{match[1]}:-text}}"
+                raise self._error(node, key, f"the environment has no {match[1]}; {fix}")
+            return value
+
+        return _VARIABLE.sub(replace, node.value)

@@ -1,0 +1,130 @@
+"""The decoding record: for each parameter what was asked, sent and used, and why they differ."""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from evenhand_proxy.decoding.vocabulary import ABSENT, Action, Evidence, Mode, Source
+
+CHANGING: frozenset[Action] = frozenset(
+    ("renamed", "converted", "clamped", "dropped", "injected", "refused", "not-honoured")
+)
+"""Actions that make what was used differ from what was asked."""
+
+HEADER_LIMIT = 4000
+"""Bytes of `evenhand-changes`; common servers refuse a header block of more than 8 KiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterRecord:
+    """One parameter of one upstream attempt; ABSENT where there is nothing to say."""
+
+    name: str
+    action: Action
+    requested: Any = ABSENT
+    resolved: Any = ABSENT
+    sent: Any = ABSENT
+    effective: Any = ABSENT
+    source: Source | None = None
+    evidence: Evidence | None = None
+    reason: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Give the record as JSON values; a key is left out where the value is absent."""
+        fields = {
+            "requested": self.requested,
+            "resolved": self.resolved,
+            "sent": self.sent,
+            "effective": self.effective,
+            "source": self.source or ABSENT,
+            "action": self.action,
+            "evidence": self.evidence or ABSENT,
+            "reason": self.reason or ABSENT,
+        }
+        return {key: value for key, value in fields.items() if value is not ABSENT}
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One way in which what was used differs from what was asked."""
+
+    parameter: str
+    action: Action
+    old: Any
+    new: Any
+    reason: str
+
+    def document(self) -> dict[str, Any]:
+        """Give the change as JSON values; `old` or `new` is left out where it is absent."""
+        fields = {
+            "parameter": self.parameter,
+            "action": self.action,
+            "old": self.old,
+            "new": self.new,
+            "reason": self.reason,
+        }
+        return {key: value for key, value in fields.items() if value is not ABSENT}
+
+
+@dataclass(frozen=True, slots=True)
+class DecodingRecord:
+    """The whole record of one upstream attempt."""
+
+    model: str
+    engine: str
+    engine_identity: Mapping[str, Any]
+    mode: Mode
+    fingerprint: str
+    parameters: tuple[ParameterRecord, ...]
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """Every parameter whose action changed something, in the vocabulary's order."""
+        return tuple(
+            Change(
+                record.name,
+                record.action,
+                record.requested,
+                record.sent if record.sent is not ABSENT else record.effective,
+                record.reason or record.action,
+            )
+            if record.action not in ("clamped", "not-honoured")
+            else Change(
+                record.name, record.action, record.requested, record.effective, record.reason or ""
+            )
+            for record in self.parameters
+            if record.action in CHANGING
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Give the JSON document that `POST /v1/decoding/explain` answers with."""
+        return {
+            "model": self.model,
+            "engine": self.engine,
+            "engine_identity": dict(self.engine_identity),
+            "fingerprint": self.fingerprint,
+            "mode": self.mode,
+            "parameters": {record.name: record.document() for record in self.parameters},
+            "changes": [change.document() for change in self.changes],
+        }
+
+    def changes_header(self) -> str:
+        """Give the value of `evenhand-changes`: a JSON array in ASCII, at most 4,000 bytes.
+
+        Changes that do not fit are counted in a last element `{"more": N}`.
+        """
+        return _bounded([change.document() for change in self.changes])
+
+
+def _ascii(items: Iterable[Mapping[str, Any]]) -> str:
+    return json.dumps(list(items), separators=(",", ":"))
+
+
+def _bounded(changes: list[dict[str, Any]]) -> str:
+    text = _ascii(changes)
+    kept = len(changes)
+    while len(text) > HEADER_LIMIT:
+        kept -= 1
+        text = _ascii([*changes[:kept], {"more": len(changes) - kept}])
+    return text

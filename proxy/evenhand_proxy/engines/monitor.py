@@ -1,0 +1,97 @@
+"""Keeps what is known of every engine up to date, off the hot path."""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from contextlib import AsyncExitStack, suppress
+from types import TracebackType
+from typing import Self
+
+import httpx
+
+from evenhand_proxy.config import Model
+from evenhand_proxy.decoding import EngineFacts
+from evenhand_proxy.engines.introspect import Introspection, introspect
+
+log = logging.getLogger("evenhand.engines")
+
+INTERVAL = 60.0
+"""Seconds between two looks at an engine that answers."""
+
+RETRY = 5.0
+"""Seconds between two looks at one that does not."""
+
+FIRST_LOOK = 3.0
+"""Seconds that the start of the proxy waits for its engines."""
+
+
+class EngineMonitor:
+    """Looks at each model's engine at start and then on an interval.
+
+    `revision` grows with every change of what is known, so that what was derived can be dropped.
+    """
+
+    def __init__(self, models: Mapping[str, Model]) -> None:
+        self._models = models
+        self._found = {
+            name: Introspection(EngineFacts(model.engine), "not asked yet")
+            for name, model in models.items()
+        }
+        self._stack = AsyncExitStack()
+        self.revision = 0
+
+    async def __aenter__(self) -> Self:
+        client = await self._stack.enter_async_context(
+            httpx.AsyncClient(timeout=FIRST_LOOK, trust_env=False)
+        )
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._look(client), FIRST_LOOK)
+        watching = asyncio.create_task(self._watch(client))
+        self._stack.push_async_callback(_ended, watching)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._stack.aclose()
+
+    def facts(self, model: str) -> EngineFacts:
+        """Give what is known of the engine behind a model."""
+        return self._found[model].facts
+
+    def problems(self) -> dict[str, str]:
+        """Give the models whose engine did not answer last time, each with the reason."""
+        return {name: found.problem for name, found in self._found.items() if found.problem}
+
+    async def _watch(self, client: httpx.AsyncClient) -> None:
+        while True:
+            await asyncio.sleep(RETRY if self.problems() else INTERVAL)
+            await self._look(client)
+
+    async def _look(self, client: httpx.AsyncClient) -> None:
+        names = list(self._models)
+        found = await asyncio.gather(*(introspect(self._models[name], client) for name in names))
+        for name, now in zip(names, found, strict=True):
+            self._take(name, now)
+
+    def _take(self, name: str, now: Introspection) -> None:
+        before = self._found[name]
+        if now.problem is not None:
+            if before.problem is None:
+                log.warning("engine of %s no longer answers: %s", name, now.problem)
+            # What was known stays known: an engine that is busy has not become another.
+            self._found[name] = Introspection(before.facts, now.problem)
+            return
+        if now.facts != before.facts:
+            log.info("engine of %s: %s", name, now.facts.identity())
+            self.revision += 1
+        self._found[name] = now
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -1,0 +1,78 @@
+"""Answers are read as servers really write them, and nothing else is taken for one."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evenhand_evals.types import Completion, Message, Usage
+from evenhand_evals.wire import chat_body, parse_completion
+
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(("choices", "message", "content", "usage", "x")), inner, max_size=4
+        )
+    ),
+    max_leaves=12,
+)
+
+
+def test_only_given_parameters_are_sent() -> None:
+    """Null and zero are values; absent is absent."""
+    body = chat_body("m", (Message("user", "hi"),), {"temperature": 0, "seed": None})
+    assert body == {
+        "model": "m",
+        "messages": [{"role": "user", "content": "hi"}],
+        "temperature": 0,
+        "seed": None,
+    }
+
+
+def test_a_plain_answer() -> None:
+    """Text, finish reason and usage are read."""
+    response = {
+        "choices": [{"message": {"content": "yes"}, "finish_reason": "length"}],
+        "usage": {"prompt_tokens": 4, "completion_tokens": 0},
+    }
+    assert parse_completion(response) == Completion("yes", "length", usage=Usage(4, 0))
+
+
+@pytest.mark.parametrize("field", ["reasoning_content", "reasoning"])
+def test_thinking_is_kept_apart(field: str) -> None:
+    """A thinking model whose budget ran out has an empty text and its thoughts."""
+    response = {"choices": [{"message": {"content": None, field: "hm"}, "finish_reason": "length"}]}
+    assert parse_completion(response) == Completion("", "length", reasoning="hm")
+
+
+def test_a_refusal_is_an_answer() -> None:
+    """OpenAI's refusal field is read."""
+    response = {"choices": [{"message": {"content": None, "refusal": "no"}}]}
+    assert parse_completion(response) == Completion("", refusal="no")
+
+
+@pytest.mark.parametrize(
+    "response",
+    [
+        None,
+        "text",
+        {},
+        {"choices": []},
+        {"choices": [1]},
+        {"choices": [{"text": "old"}]},
+        {"error": {}},
+    ],
+)
+def test_what_is_no_chat_answer(response: Any) -> None:
+    """Anything else is not an answer."""
+    assert parse_completion(response) is None
+
+
+@given(JSON)
+def test_any_json_is_an_answer_or_none(response: Any) -> None:
+    """No body makes the reader fail."""
+    completion = parse_completion(response)
+    assert completion is None or isinstance(completion.text, str)

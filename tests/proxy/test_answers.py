@@ -1,0 +1,65 @@
+"""Reading usage and finish reasons out of answers, however the network cut them."""
+
+import itertools
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evenhand_proxy.answers import StreamReader, read_plain
+from tests.fake_engine import DONE, chat_answer, chunk
+
+USAGE = {"prompt_tokens": 3, "completion_tokens": 0}
+STREAM = chunk("Hel") + chunk("lo 你好") + chunk(None, "stop", usage=USAGE) + DONE
+
+
+@given(cuts=st.lists(st.integers(0, len(STREAM)), max_size=12))
+def test_a_stream_reads_the_same_wherever_it_is_cut(cuts: list[int]) -> None:
+    """Events, lines and UTF-8 characters may be torn between two reads."""
+    edges = [0, *sorted(cuts), len(STREAM)]
+    reader = StreamReader(keep=True)
+    for start, end in itertools.pairwise(edges):
+        reader.feed(STREAM[start:end])
+    facts = reader.facts()
+    assert reader.content == STREAM
+    assert reader.done
+    assert reader.size == len(STREAM)
+    assert facts.finish_reasons == ("stop",)
+    assert facts.usage is not None
+    assert (facts.usage.prompt_tokens, facts.usage.completion_tokens) == (3, 0)
+    assert reader.text() == "Hello 你好"
+
+
+def test_the_boundary_between_events_is_known() -> None:
+    """An error event must not be glued to half an event."""
+    reader = StreamReader(keep=False)
+    assert reader.at_boundary
+    reader.feed(STREAM[:20])
+    assert not reader.at_boundary
+    reader.feed(STREAM[20 : len(chunk("Hel"))])
+    assert reader.at_boundary
+
+
+def test_nothing_is_kept_unless_asked() -> None:
+    """Content is kept only for counting or storing it."""
+    reader = StreamReader(keep=False)
+    reader.feed(STREAM)
+    assert reader.content is None
+
+
+def test_a_plain_answer_gives_usage_and_reasons() -> None:
+    """Counts come from the engine's own usage."""
+    facts = read_plain(json.dumps(chat_answer("hi")).encode())
+    assert facts.usage is not None
+    assert (facts.usage.prompt_tokens, facts.usage.source) == (3, "engine")
+    assert (facts.finish_reasons, facts.response_id, facts.text) == (("stop",), "chatcmpl-1", "hi")
+
+
+@given(st.binary(max_size=60))
+def test_nonsense_gives_nothing(body: bytes) -> None:
+    """Whatever an engine sends, reading it raises nothing."""
+    read_plain(body)
+    reader = StreamReader(keep=True)
+    reader.feed(body)
+    reader.facts()
+    reader.text()

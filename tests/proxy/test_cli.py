@@ -1,0 +1,116 @@
+"""The command line, each command in a process of its own."""
+
+import asyncio
+import json
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.fake_engine import FakeEngine
+
+HEAVY = ("fastapi", "uvicorn", "aiohttp", "opentelemetry", "tiktoken", "litellm", "torch", "rich")
+
+
+async def evenhand(*arguments: str) -> tuple[int | None, str, str]:
+    """Run one command; gives exit code, standard output and standard error."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "evenhand_proxy",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    output, problems = await process.communicate()
+    return process.returncode, output.decode(), problems.decode()
+
+
+def config_file(folder: Path, url: str = "http://127.0.0.1:9") -> str:
+    """A config with one model and a secret."""
+    file = folder / "evenhand.yaml"
+    file.write_text(
+        f"models:\n  m: {{engine: vllm, base_url: '{url}', api_key: sk-hush, profile: greedy}}\n"
+    )
+    return str(file)
+
+
+async def test_help_names_every_command_and_loads_nothing_heavy() -> None:
+    """What makes a start slow is only imported by the command that needs it."""
+    code, output, _ = await evenhand("--help")
+    assert code == 0
+    for command in ("serve", "config", "audit", "explain", "model", "eval"):
+        assert command in output
+    program = (
+        "import sys\nfrom evenhand_proxy.cli.root import cli\n"
+        "cli(['--help'], standalone_mode=False)\n"
+        f"print([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", program, stdout=asyncio.subprocess.PIPE
+    )
+    output_bytes, _ = await process.communicate()
+    assert output_bytes.decode().splitlines()[-1] == "[]"
+
+
+async def test_config_check(tmp_path: Path) -> None:
+    """0 for a good file, 2 with the place for a bad one."""
+    code, output, _ = await evenhand("config", "check", config_file(tmp_path))
+    assert (code, "valid" in output) == (0, True)
+    bad = tmp_path / "bad.yaml"
+    bad.write_text("modles: {}")
+    code, output, problems = await evenhand("config", "check", str(bad))
+    assert (code, output) == (2, "")
+    assert f"{bad}:1: modles:" in problems
+
+
+async def test_config_show_masks_secrets(tmp_path: Path) -> None:
+    """Every default is there; the key is not."""
+    code, output, problems = await evenhand("config", "show", config_file(tmp_path), "--json")
+    assert code == 0
+    shown = json.loads(output)
+    assert shown["models"]["m"]["api_key"] == "***"
+    assert shown["audit"]["durability"] == "normal"
+    _, table, _ = await evenhand("config", "show", config_file(tmp_path))
+    assert "models.m.engine" in table
+    assert "sk-hush" not in output + problems + table
+
+
+async def test_explain_agrees_with_the_server(engine: FakeEngine, tmp_path: Path) -> None:
+    """The record comes from the same function; an engine that is silent is named on stderr."""
+    arguments = ("explain", "--config", config_file(tmp_path, engine.url), "--model", "m")
+    code, output, problems = await evenhand(*arguments, "--set", "top_p=0.5", "--json")
+    assert code == 0
+    parameters = json.loads(output)["parameters"]
+    assert parameters["temperature"]["source"] == "profile"
+    assert parameters["top_p"]["requested"] == 0.5
+    assert engine.url in problems
+    code, table, _ = await evenhand(*arguments)
+    assert "temperature" in table
+    assert engine.seen == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("serve",), "--config FILE, or --local"),
+        (("serve", "--config", "nothing.yaml"), "cannot be read"),
+        (("config", "nonsense"), "No such command"),
+        (("serve", "--no-such-option"), "No such option"),
+    ],
+)
+async def test_wrong_use_is_exit_code_2(arguments: tuple[str, ...], message: str) -> None:
+    """With a message on standard error and nothing on standard output."""
+    code, output, problems = await evenhand(*arguments)
+    assert (code, output) == (2, "")
+    assert message in problems
+
+
+async def test_explain_names_the_nearest_model_and_parameter(tmp_path: Path) -> None:
+    """Typing errors get a hint."""
+    file = config_file(tmp_path)
+    code, _, problems = await evenhand("explain", "--config", file, "--model", "m@gredy")
+    assert (code, "'greedy'" in problems) == (2, True)
+    wrong = ("--model", "m", "--set", "temprature=0")
+    code, _, problems = await evenhand("explain", "--config", file, *wrong)
+    assert (code, "'temperature'" in problems) == (2, True)

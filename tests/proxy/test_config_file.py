@@ -1,0 +1,90 @@
+"""The config file: every mistake is named with its place and its fix."""
+
+from pathlib import Path
+
+import pytest
+
+from evenhand_proxy.config import Config
+from evenhand_proxy.config_file import load, loads
+from evenhand_proxy.errors import ConfigError
+
+MODEL = "models: {a: {engine: vllm, base_url: 'http://h:1'}}\n"
+
+
+def read(text: str, **environment: str) -> Config:
+    """Load a text as the file f.yaml."""
+    return loads(text, "f.yaml", environment)
+
+
+def test_a_full_file_is_read_into_the_tree(tmp_path: Path) -> None:
+    """Types, defaults and nested keys arrive."""
+    file = tmp_path / "evenhand.yaml"
+    file.write_text(
+        "listen: {port: 9000}\n"
+        "models:\n"
+        "  glm-4:\n"
+        "    engine: sglang\n"
+        "    base_url: http://127.0.0.1:30000\n"
+        "    api_key: ${SGLANG_KEY}\n"
+        "    profile: mine\n"
+        "    timeouts: {connect: 2}\n"
+        "profiles:\n"
+        "  mine: {temperature: 0.2, stop: [a, b]}\n"
+        "audit: {durability: full, content: true}\n"
+    )
+    config = load(file, {"SGLANG_KEY": "0123"})
+    model = config.models["glm-4"]
+    assert model.api_key is not None
+    assert (model.api_key.text, model.timeouts.connect, model.mode) == ("0123", 2.0, "report")
+    assert config.profiles["mine"] == {"temperature": 0.2, "stop": ["a", "b"]}
+    assert (config.listen.port, config.audit.content) == (9000, True)
+    assert "0123" not in repr(config)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("modles: {}", r"f.yaml:1: modles: .*did you mean 'models'"),
+        (
+            "models:\n  a:\n    engine: vllm\n    base_url: http://h\n    profil: greedy\n",
+            r"f.yaml:5: models.a.profil: .*did you mean 'profile'",
+        ),
+        ("models: {a: {engine: sglnag, base_url: x}}", r"'sglnag' .*did you mean 'sglang'"),
+        ("models:\n  a:\n    engine: vllm\n", r"models.a: lacks base_url"),
+        (MODEL + "listen: {port: hi}", r"f.yaml:2: listen.port: 'hi' is not a whole number"),
+        (MODEL + "listen: {port: true}", r"listen.port: 'true' is not a whole number"),
+        (MODEL + "audit: {content: 1}", r"audit.content: '1' is not true or false"),
+        (MODEL + "listen: [1]", r"listen: must be a mapping"),
+        (MODEL + "listen: {host: ''}", r"listen.host: is empty"),
+        (MODEL + "listen: {}\nlisten: {}", r"f.yaml:3: listen: stands here twice"),
+        ("models: {a: {engine: vllm, base_url: '${NOPE}'}}", r"no NOPE; set it"),
+        ("models: {a: {engine: vllm, base_url: h:1}}", r"base_url: 'h:1' is no address"),
+        ("models: {a@b: {engine: vllm, base_url: 'http://h'}}", r"'@' parts model and profile"),
+        (
+            "models: {a: {engine: vllm, base_url: 'http://h', profile: gredy}}",
+            r"no profile 'gredy'; did you mean 'greedy'",
+        ),
+        (MODEL + "profiles: {p: {temprature: 1}}", r"profiles.p.temprature: .*'temperature'"),
+        (MODEL + "keys: {k: {secret: s, profile: x}}", r"keys.k.profile: there is no profile 'x'"),
+        ("models: {}", r"models: is empty"),
+        ("a: [", r"is not valid YAML"),
+        ("", r"models: is empty"),
+    ],
+)
+def test_a_mistake_names_key_line_and_fix(text: str, message: str) -> None:
+    """Unknown keys, wrong values and dangling references are errors."""
+    with pytest.raises(ConfigError, match=message):
+        read(text)
+
+
+def test_a_variable_may_have_a_fallback() -> None:
+    """`${NAME:-text}` is used where the environment has no NAME."""
+    text = "models: {a: {engine: vllm, base_url: 'http://${HOST:-localhost}:1'}}"
+    assert read(text).models["a"].base_url == "http://localhost:1"
+    assert read(text, HOST="gpu").models["a"].base_url == "http://gpu:1"
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    """The path stands in the error."""
+    with pytest.raises(ConfigError, match=r"nothing\.yaml: cannot be read"):
+        load(tmp_path / "nothing.yaml", {})
