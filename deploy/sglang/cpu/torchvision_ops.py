@@ -9,16 +9,14 @@ Run with the interpreter of the environment to change; a second run changes noth
 import sysconfig
 from pathlib import Path
 
-DECLARATIONS = '''"""Declared here because the compiled operators of this build do not load without CUDA."""
-
-import torch
+DECLARATIONS = """import torch
 from torchvision.extension import _has_ops
 
 if not _has_ops():
     library = torch.library.Library("torchvision", "FRAGMENT")
     for name in ("nms", "qnms"):
         library.define(f"{name}(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
-'''
+"""
 IMPORT = "import torchvision._declared_operators\n"
 
 

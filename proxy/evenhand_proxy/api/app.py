@@ -63,7 +63,6 @@ def build_app(config: Config, data_dir: Path) -> Gateway:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
-            services.tokens.start()
             telemetry.start()
             stack.push_async_callback(telemetry.stop)
             await journal.start()

@@ -229,6 +229,7 @@ class Exchange:
 
     async def _estimate_and_record(self, outcome: Outcome) -> None:
         """Count the tokens that the engine did not, in a thread: tiktoken is slow on long text."""
+        self._services.tokens.start()  # only now: tiktoken may fetch its encoding from the network
         text = self._facts.text or await asyncio.to_thread(self._reader.text)
         usage = await asyncio.to_thread(
             self._services.tokens.estimate_usage, self._prepared.document, text

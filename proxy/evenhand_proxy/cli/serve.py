@@ -3,8 +3,10 @@
 import asyncio
 import json
 import logging
+import signal
 import socket
-from contextlib import AsyncExitStack
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,11 +15,12 @@ import uvicorn
 import uvloop
 
 from evenhand_proxy.api.app import build_app
+from evenhand_proxy.cli.model import ensure_local
 from evenhand_proxy.cli.output import data_dir_option, resolve_data_dir
 from evenhand_proxy.config import Config, Model
 from evenhand_proxy.config_file import load
 from evenhand_proxy.engines.local import LocalEngine
-from evenhand_proxy.errors import ConfigError
+from evenhand_proxy.errors import ConfigError, EngineError
 
 log = logging.getLogger("evenhand")
 
@@ -80,8 +83,11 @@ def serve(
 
 async def _serve(config: Config, local: str | None, slots: int, context: int, folder: Path) -> None:
     async with AsyncExitStack() as stack:
+        engine = None
         if local is not None:
-            config = await _with_local(stack, config, local, slots, context, folder)
+            engine = await _local_engine(stack, local, slots, context, folder)
+            model = Model("llamacpp", engine.base_url)
+            config = replace(config, models={**config.models, engine.model: model})
         listen = config.listen
         if not config.keys and listen.host not in _LOOPBACK:
             log.warning("listening on %s without keys: everybody there is served", listen.host)
@@ -102,29 +108,50 @@ async def _serve(config: Config, local: str | None, slots: int, context: int, fo
                 timeout_keep_alive=75,
             )
         )
-        await server.serve()
+        await _serve_while(server, engine)
         if not server.started:
             raise ConfigError(f"listen: {listen.host}:{listen.port} could not be served; see above")
 
 
-async def _with_local(
-    stack: AsyncExitStack, config: Config, local: str, slots: int, context: int, folder: Path
-) -> Config:
-    """Start the embedded engine and put it among the models."""
-    from evenhand_proxy.cli.model import ensure_local
-
+async def _local_engine(
+    stack: AsyncExitStack, local: str, slots: int, context: int, folder: Path
+) -> LocalEngine:
+    """Start the embedded engine; it ends with the stack."""
     name, weights = await ensure_local(local, folder)
-    engine = await stack.enter_async_context(
-        LocalEngine(
-            weights, alias=name, slots=slots, context=context, log_path=folder / "engine.log"
-        )
+    log_path = folder / "engine.log"
+    engine = LocalEngine(weights, alias=name, slots=slots, context=context, log_path=log_path)
+    return await stack.enter_async_context(engine)
+
+
+async def _serve_while(server: uvicorn.Server, engine: LocalEngine | None) -> None:
+    """Serve until told to stop, or until the embedded engine ends by itself."""
+    serving = asyncio.ensure_future(server.serve())
+    if engine is None:
+        return await serving
+    ended = asyncio.ensure_future(engine.wait())
+    await asyncio.wait({serving, ended}, return_when=asyncio.FIRST_COMPLETED)
+    if serving.done():
+        ended.cancel()
+        return serving.result()
+    server.should_exit = True
+    await serving
+    raise EngineError(
+        f"the local engine ended with status {ended.result()}; its log is {engine.log_path}"
     )
-    model = Model(engine="llamacpp", base_url=engine.base_url)
-    return replace(config, models={**config.models, name: model})
 
 
 class _Server(uvicorn.Server):
     """uvicorn, saying where it listens in one line that programs can read."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End well on SIGINT and SIGTERM, where uvicorn would raise the signal once more."""
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start, then say where."""

@@ -1,10 +1,30 @@
 """The llama.cpp server: its OpenAI routes share one schema with its native ones."""
 
-from evenhand_proxy.decoding.dialect import Dialect, Range, Rule
+from evenhand_proxy.decoding.dialect import Dialect, Range, Rewrite, Rule
 
 _SCHEMA = "llama.cpp tools/server/server-schema.cpp"
 _COMMON = "llama.cpp common/common.h L226-290"
 _GREEDY = {False: {"temperature": 0}, True: {}}
+_SEED = (
+    Rewrite(
+        when=Range(-1, -1),
+        becomes=None,
+        action="converted",
+        reason="-1 draws a random seed for each request",
+    ),
+    Rewrite(
+        when=Range(maximum=-2),
+        becomes=None,
+        action="not-honoured",
+        reason="seeds are 32 bits wide: the upper bits are cut off",
+    ),
+    Rewrite(
+        when=Range(0xFFFFFFFF),
+        becomes=None,
+        action="not-honoured",
+        reason="seeds are 32 bits wide, and 4294967295 draws a random one",
+    ),
+)
 _WINDOW = "over the last 64 tokens"
 
 
@@ -48,7 +68,7 @@ def _shared() -> dict[str, Rule]:
             note="over the last 64 tokens, the prompt's among them",
         ),
         "do_sample": Rule(None, f"{_SCHEMA}: not a field", equivalent=_GREEDY),
-        "seed": Rule("seed", _COMMON, default_note="random for each request"),
+        "seed": Rule("seed", _COMMON, rewrites=_SEED, default_note="random for each request"),
         "max_tokens": Rule(
             "max_tokens",
             f"{_SCHEMA} L44",

@@ -66,8 +66,9 @@ class TokenCounter:
         self._loader = threading.Thread(target=self._load, name="evenhand-tokens", daemon=True)
 
     def start(self) -> None:
-        """Load the configured encoding in the background."""
-        self._loader.start()
+        """Load the configured encoding in the background; once is enough."""
+        if self._loader.ident is None:
+            self._loader.start()
 
     def wait(self) -> str:
         """Wait until the encoding is there or never will be; give the name of the one in use."""
