@@ -13,6 +13,8 @@ from evenhand_evals.stats.intervals import Interval, mean, ratio
 from evenhand_evals.types import OUTCOMES, Outcome
 
 RESULT_NAME = "result.json"
+SHOWN_ANSWERS = 5
+SHOWN_CHARACTERS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class Result:
     `planned` how many the whole run has. `bounds` is None when nothing failed. `duration` is the
     time in seconds in which at least one request was under way. `fingerprints` are the decoding
     fingerprints seen, by repeat; more than one for a repeat means that the endpoint did not decode
-    all samples alike. `warnings` are sentences for the reader.
+    all samples alike. `unparsed_answers` are the commonest beginnings of answers that nothing could
+    be read from, with how often each came. `warnings` are sentences for the reader.
     """
 
     headline: str
@@ -73,6 +76,7 @@ class Result:
     bounds: Bounds | None = None
     groups: Mapping[str, Estimate] = field(default_factory=dict)
     fingerprints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unparsed_answers: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
@@ -183,6 +187,15 @@ def _fingerprints(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
     return {str(repeat): tuple(sorted(prints)) for repeat, prints in sorted(seen.items())}
 
 
+def _unparsed_answers(records: Iterable[Record]) -> dict[str, int]:
+    texts = (
+        " ".join(record.completion.text.split())[:SHOWN_CHARACTERS] or "(nothing)"
+        for record in records
+        if record.completion and record.outcome == "unparsed"
+    )
+    return dict(Counter(texts).most_common(SHOWN_ANSWERS))
+
+
 def _warnings(
     outcomes: Mapping[Outcome, int],
     fingerprints: Mapping[str, tuple[str, ...]],
@@ -231,6 +244,7 @@ def summarise(manifest: Manifest, records: Sequence[Record]) -> Result:
         bounds=_bounds(records),
         groups=_groups(records),
         fingerprints=fingerprints,
+        unparsed_answers=_unparsed_answers(records),
         warnings=_warnings(outcomes, fingerprints, len(records), manifest.planned),
     )
 

@@ -20,6 +20,8 @@ from evenhand_proxy.engines.local import LocalEngine
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 300
+TOP_K_ALL = 1 << 30
+"""What SGLang's class makes of top_k -1: all tokens (srt/sampling/sampling_params.py)."""
 
 Reported = Callable[[], Awaitable[dict[str, Any]]]
 
@@ -52,12 +54,18 @@ async def llamacpp(folder: Path) -> AsyncIterator[RealEngine]:
 
 @asynccontextmanager
 async def sglang(folder: Path) -> AsyncIterator[RealEngine]:
-    """SGLang on CPU with the tiny GLM-4 checkpoint; its log shows the sampling parameters."""
+    """SGLang on CPU with the tiny GLM-4 checkpoint.
+
+    Its log shows the parameters as they came in; what the engine makes of them is asked of its own
+    `SamplingParams` class, in its own environment.
+    """
     script = ROOT / "deploy" / "sglang" / "cpu" / "serve.sh"
-    async with _served(script, folder, "/health") as (url, log):
+    async with _served(script, folder, "/health") as (url, log), _sampling_params() as rewritten:
 
         async def reported() -> dict[str, Any]:
-            return _last_parameters(log, r"sampling_params['\"]?[:=]\s*(\{.*?\})", "max_new_tokens")
+            logged = [line for line in _text(log).splitlines() if '"request.finished"' in line]
+            event = json.loads(logged[-1][logged[-1].index("{") :])
+            return await rewritten(event["obj"]["sampling_params"])
 
         yield RealEngine("sglang", Model("sglang", url, "tiny-glm4"), reported)
 
@@ -72,6 +80,49 @@ async def vllm(folder: Path) -> AsyncIterator[RealEngine]:
             return _last_parameters(log, r"SamplingParams\((.*?)\), ", "max_tokens")
 
         yield RealEngine("vllm", Model("vllm", url, "tiny-glm4"), reported)
+
+
+_SAMPLING_PARAMS = """
+import json, sys
+from sglang.srt.sampling.sampling_params import SamplingParams
+for line in sys.stdin:
+    made = SamplingParams(**json.loads(line))
+    names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_new_tokens")
+    print(json.dumps({name: getattr(made, name) for name in names}), flush=True)
+"""
+
+
+@asynccontextmanager
+async def _sampling_params() -> AsyncIterator[
+    Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+]:
+    """Run SGLang's class in a process of its environment; gives a function that asks it."""
+    process = await asyncio.create_subprocess_exec(
+        str(ROOT / ".venv-sglang" / "bin" / "python"),
+        "-c",
+        _SAMPLING_PARAMS,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "deploy" / "sglang" / "cpu")},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    asking, answering = process.stdin, process.stdout
+
+    async def ask(parameters: dict[str, Any]) -> dict[str, Any]:
+        asking.write(json.dumps(parameters).encode() + b"\n")
+        values: dict[str, Any] = json.loads(await answering.readline())
+        values["max_tokens"] = values.pop("max_new_tokens")
+        if values["top_k"] == TOP_K_ALL:
+            values["top_k"] = -1
+        return values
+
+    try:
+        yield ask
+    finally:
+        asking.close()
+        await process.wait()
 
 
 ENGINES = {"llamacpp": llamacpp, "sglang": sglang, "vllm": vllm}

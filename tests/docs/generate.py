@@ -1,19 +1,22 @@
-"""Write the tables of docs/reference/decoding.md from the code that they describe.
+"""Write those parts of the documentation that the code itself knows best.
 
     python -m tests.docs.generate
 
-A table stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`.
+Such a part stands between `<!-- generated: NAME -->` and `<!-- end of NAME -->`.
 """
 
+import ast
 import json
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 
 from evenhand_proxy.decoding import ABSENT, DIALECTS, PARAMETERS, PROFILES
 from evenhand_proxy.decoding.dialect import ANY, Dialect, Rule
-from tests.docs.markdown import DOCS
+from tests.docs.markdown import DOCS, ROOT
 
-PAGE = DOCS / "reference" / "decoding.md"
+DECODING = DOCS / "reference" / "decoding.md"
+ARCHITECTURE = DOCS / "explanation" / "architecture.md"
 
 _COLUMNS = ("parameter", "on the wire", "takes", "outside of that", "when omitted", "remarks")
 
@@ -123,24 +126,60 @@ def _sources(*dialects: Dialect) -> str:
     )
 
 
-TABLES: Mapping[str, Callable[[], str]] = {
-    "vocabulary": vocabulary,
-    "profiles": profiles,
-    **{name: lambda name=name: engine(name) for name in DIALECTS},  # type: ignore[misc]
+def modules(package: Path) -> str:
+    """Give every module of a package with the first line of its docstring, by folder."""
+    parts: list[str] = []
+    folders = sorted({file.parent for file in sources(package)})
+    for folder in folders:
+        files = [file for file in sources(package) if file.parent == folder]
+        lines = [f"- `{file.name}`: {_summary(file)}\n" for file in files]
+        parts.append(f"`{folder.relative_to(package.parent)}/`\n\n{''.join(lines)}")
+    return "\n".join(parts)
+
+
+def sources(package: Path) -> list[Path]:
+    """Give the modules of a package that hold code."""
+    return sorted(file for file in package.rglob("*.py") if not file.stem.startswith("__"))
+
+
+def _summary(file: Path) -> str:
+    docstring = ast.get_docstring(ast.parse(file.read_text("utf-8")))
+    if docstring is None:
+        raise SystemExit(f"{file}: has no docstring")
+    return " ".join(docstring.partition("\n\n")[0].split())
+
+
+PARTS: Mapping[Path, Mapping[str, Callable[[], str]]] = {
+    DECODING: {
+        "vocabulary": vocabulary,
+        "profiles": profiles,
+        **{name: partial(engine, name) for name in DIALECTS},
+    },
+    ARCHITECTURE: {
+        "proxy": partial(modules, ROOT / "proxy" / "evenhand_proxy"),
+        "evals": partial(modules, ROOT / "evals" / "evenhand_evals"),
+    },
 }
 
 
-def renewed(text: str) -> str:
-    """Give a page's text with every generated table made anew."""
-    for name, make in TABLES.items():
+def renewed(page: Path) -> str:
+    """Give a page's text with every generated part made anew."""
+    text = page.read_text("utf-8")
+    for name, make in PARTS[page].items():
         begin, end = f"<!-- generated: {name} -->\n", f"<!-- end of {name} -->"
-        pattern = re.compile(re.escape(begin) + r".*?" + re.escape(end), re.DOTALL)
-        new = f"{begin}\n{make()}\n{end}"
-        text, count = pattern.subn(lambda _, new=new: new, text)  # type: ignore[misc]
-        if count != 1:
-            raise SystemExit(f"{PAGE}: {count} places for the table {name!r}; there must be one")
+        head, found, rest = text.partition(begin)
+        _, closed, tail = rest.partition(end)
+        if not found or not closed:
+            raise SystemExit(f"{page}: there is no place for the part {name!r}")
+        text = f"{head}{begin}\n{make()}\n{end}{tail}"
     return text
 
 
+def main() -> None:
+    """Write every page anew."""
+    for page in PARTS:
+        page.write_text(renewed(page), "utf-8")
+
+
 if __name__ == "__main__":
-    PAGE.write_text(renewed(PAGE.read_text("utf-8")), "utf-8")
+    main()

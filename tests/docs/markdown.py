@@ -39,7 +39,7 @@ class Block:
     @property
     def name(self) -> str:
         """Where it stands, for messages."""
-        return f"{self.page.relative_to(ROOT)}:{self.line}"
+        return f"{self.page.name}:{self.line}"
 
 
 def pages() -> list[Path]:

@@ -113,6 +113,16 @@ def test_cut_answers_are_said() -> None:
     assert any("--set max_tokens" in line for line in summarise(PLAN, [cut]).warnings)
 
 
+def test_what_else_came_out_is_counted() -> None:
+    """The commonest answers that nothing could be read from, blanks run together."""
+    essay = {"choices": [{"message": {"content": "It depends\n on  the wind"}}]}
+    silence = {"choices": [{"message": {"content": ""}}]}
+    lost = [scored(item, 0, 0, outcome="unparsed", response=essay) for item in ("a", "b")]
+    silent = scored("c", 0, 0, outcome="unparsed", response=silence)
+    result = summarise(PLAN, [*lost, silent, scored("d", 1, 0, response=essay)])
+    assert result.unparsed_answers == {"It depends on the wind": 2, "(nothing)": 1}
+
+
 def test_tokens_are_summed_where_reported() -> None:
     """A sample without usage is not counted as zero tokens."""
     answer = {"choices": [{"message": {"content": "yes"}}]}

@@ -3,13 +3,13 @@
 #
 #   PORT=8000 deploy/vllm/cpu/serve.sh [more vLLM flags]
 #
-# It is ../launch.sh with a small model and the flags that a machine without a GPU needs. Takes the
-# same variables; the process keeps its id, and its children end with it.
+# It is ../launch.sh with a small model and the flags that a machine without a GPU needs. Takes its
+# variables but PYTHON; the process keeps its id, and its children end with it.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../../.." && pwd)
 
-export PYTHON=${PYTHON:-$root/.venv-vllm/bin/python}
+export PYTHON=$root/.venv-vllm/bin/python
 export MODEL_PATH=${MODEL_PATH:-$root/deploy/tiny-glm4/checkpoint}
 export SERVED_NAME=${SERVED_NAME:-tiny-glm4}
 export CONTEXT=${CONTEXT:-4096}

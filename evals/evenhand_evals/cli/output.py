@@ -78,6 +78,9 @@ def print_result(manifest: Manifest, result: Result) -> None:
     )
     click.echo("")
     print_table(list(result.outcomes), [[str(number) for number in result.outcomes.values()]])
+    if result.unparsed_answers:
+        shown = (f"{text!r} x{count}" for text, count in result.unparsed_answers.items())
+        click.echo(f"\nwhat else came out: {'; '.join(shown)}")
     if result.bounds:
         click.echo(
             f"\nif every failed sample had been wrong: {100 * result.bounds.worst:.1f}; "

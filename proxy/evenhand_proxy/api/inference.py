@@ -88,7 +88,7 @@ class InferenceRoutes:
             ),
             request=UpstreamRequest(
                 served.root + _PATHS[route],
-                served.headers,
+                {**served.headers, "evenhand-request-id": request_id},
                 _upstream_body(body, document, served, decoded),
                 served.model.timeouts,
             ),
