@@ -171,7 +171,7 @@ def check_yaml(block: Block) -> None:
     text = block.text
     if not re.search(r"^models:", text, re.MULTILINE):
         text += EXAMPLE_MODEL
-    names = re.findall(r"\$\{(\w+)", text)
+    names = re.findall(r"\$\{(\w+)\}", text)
     loads(text, block.name, dict.fromkeys(names, "example"))
 
 
@@ -203,20 +203,29 @@ def _is_neutral(name: str) -> bool:
 def _steps(block: Block) -> list[tuple[str, str]]:
     """Give the commands of a block, each with the output that is shown for it."""
     steps: list[tuple[str, str]] = []
-    continued = False
     for line in block.text.splitlines():
         if line.startswith("$ "):
             steps.append((line[2:], ""))
-        elif continued:
+        elif steps and _goes_on(steps[-1][0]):
             command, shown = steps[-1]
             steps[-1] = (f"{command}\n{line}", shown)
         else:
             assert steps, f"{block.name}: output before the first command"
             command, shown = steps[-1]
             steps[-1] = (command, f"{shown}{line}\n")
-        continued = line.endswith("\\") and (line.startswith("$ ") or continued)
     assert steps, f"{block.name}: a console block without a line that begins with '$ '"
     return steps
+
+
+def _goes_on(command: str) -> bool:
+    """Whether the next line belongs to the command: after a backslash, or within quotes."""
+    if command.endswith("\\"):
+        return True
+    try:
+        shlex.split(command)
+    except ValueError:
+        return True
+    return False
 
 
 def _compare(block: Block, shown: str, printed: str) -> None:

@@ -12,8 +12,13 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 import click
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from evenhand_evals.cli.root import INTERRUPTED
+from evenhand_evals.compare import Comparison, Side
+from evenhand_evals.manifest import DatasetFacts, DecodingFacts, Manifest, ServerFacts, TaskFacts
+from evenhand_evals.results import Bounds, Estimate, Result, Tokens
+from evenhand_evals.stats.paired import Discordance
 from evenhand_proxy.audit import schema
 from evenhand_proxy.cli.root import DONE, ENDPOINT_FAILED, FAILED, WRONG_USE, cli
 from evenhand_proxy.config import Config, Model, Secret
@@ -180,6 +185,44 @@ async def test_every_route_stands_there_and_is_served(tmp_path: Path) -> None:
             answer = await client.request(method, path.replace("{name}", "m"), json={"model": "m"})
             assert answer.status_code != httpx.codes.NOT_FOUND, route
     assert first_cells(section(REFERENCE / "http.md", "Routes")) == served
+
+
+@pytest.mark.parametrize(
+    ("command", "kinds"),
+    [
+        ("eval run", (Result, Estimate, Bounds, Tokens)),
+        ("eval run", (Manifest, TaskFacts, DatasetFacts, ServerFacts, DecodingFacts)),
+        ("eval compare", (Comparison, Side, Discordance)),
+    ],
+)
+def test_every_key_of_an_evaluations_document_stands_there(
+    command: str, kinds: tuple[Any, ...]
+) -> None:
+    """The documents are these dataclasses, field by field."""
+    described = section(REFERENCE / "cli.md", f"evenhand {command}")
+    expected = {item.name for kind in kinds for item in fields(kind)}
+    assert not {name for name in expected if f"`{name}`" not in described}
+
+
+async def test_every_key_of_the_proxys_documents_stands_there(tmp_path: Path) -> None:
+    """Those of a real request's audit record, and of its decoding record."""
+    config = Config(models={"m": Model("openai", "http://127.0.0.1:9")})
+    async with (
+        running_proxy(config, tmp_path) as proxy,
+        httpx.AsyncClient(base_url=proxy.url, trust_env=False) as client,
+    ):
+        await client.post("/v1/chat/completions", json={"model": "m", "top_k": 1})
+        await proxy.settled()
+    arguments = ["audit", "show", "latest", "--json", f"--data-dir={tmp_path}"]
+    record = json.loads(CliRunner().invoke(cli, arguments).stdout)
+    decoding = record["attempts"][0]["decoding"]
+    shown = section(REFERENCE / "cli.md", "evenhand audit show")
+    for document in (record, record["server"], record["outcome"], record["attempts"][0]):
+        assert not {key for key in document if f"`{key}`" not in shown}
+    explained = section(REFERENCE / "http.md", "The explain document")
+    parameters = decoding["parameters"].values()
+    for document in (decoding, *parameters, *decoding["changes"]):
+        assert not {key for key in document if f"`{key}`" not in explained}
 
 
 def error_kinds(kind: type[HTTPError] = HTTPError) -> Iterator[type[HTTPError]]:
