@@ -127,4 +127,3 @@ class Config:
     telemetry: Telemetry = field(default_factory=Telemetry)
     tokens: Tokens = field(default_factory=Tokens)
     limits: Limits = field(default_factory=Limits)
-    data_dir: Path | None = None

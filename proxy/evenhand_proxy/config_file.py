@@ -16,7 +16,7 @@ from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_
 import yaml
 
 from evenhand_proxy.config import Config, Secret
-from evenhand_proxy.decoding import PROFILES, SPELLINGS, nearest
+from evenhand_proxy.decoding import PROFILES, DecodingError, canonical, nearest
 from evenhand_proxy.errors import ConfigError
 
 T = TypeVar("T")
@@ -72,12 +72,15 @@ def _check_references(config: Config, name: str) -> None:
 
 def _check_profiles(config: Config, name: str) -> None:
     for profile, parameters in config.profiles.items():
-        for parameter in parameters:
-            if parameter not in SPELLINGS:
-                hint = nearest(parameter, list(SPELLINGS))
-                raise ConfigError(
-                    f"{name}: profiles.{profile}.{parameter}: is no decoding parameter; {hint}"
-                )
+        if profile in PROFILES:
+            raise ConfigError(
+                f"{name}: profiles.{profile}: ships with Evenhand and means the same everywhere; "
+                "take another name"
+            )
+        try:
+            canonical(parameters)
+        except DecodingError as error:
+            raise ConfigError(f"{name}: profiles.{profile}.{error}") from error
     known = [*PROFILES, *config.profiles]
     chosen_at = {f"models.{key}": model.profile for key, model in config.models.items()}
     chosen_at |= {f"keys.{key}": entry.profile for key, entry in config.keys.items()}

@@ -79,3 +79,13 @@ async def test_the_openapi_document_has_the_hot_routes(
     assert "/v1/chat/completions" in page
     assert "http://" not in page
     assert "https://" not in page
+
+
+async def test_unknown_routes_have_openais_shape(
+    proxy: RunningProxy, http: httpx.AsyncClient
+) -> None:
+    """404 and 405 look like every other error."""
+    missing = await http.get(proxy.url + "/v1/nope")
+    assert (missing.status_code, missing.json()["error"]["code"]) == (404, "route_not_found")
+    wrong = await http.delete(proxy.url + "/v1/models")
+    assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "method_not_allowed")

@@ -243,6 +243,18 @@ async def test_a_profile_is_picked_by_suffix_or_header(
     assert (await proxy.settled())[0].opening.profile == "glm-z1-0414"
 
 
+async def test_a_profile_of_the_configs_may_use_any_spelling(
+    engine: FakeEngine, tmp_path: Path, http: httpx.AsyncClient
+) -> None:
+    """`max_new_tokens` in a profile reaches the engine as the parameter that it is."""
+    config = Config(
+        models={"m": Model("vllm", engine.url)}, profiles={"short": {"max_new_tokens": 5}}
+    )
+    async with running_proxy(config, tmp_path) as running:
+        await http.post(running.url + CHAT, json={**body(), "model": "m@short"})
+        assert engine.seen[0].json["max_completion_tokens"] == 5
+
+
 @pytest.mark.parametrize(
     ("name", "hint", "code"),
     [("n", "known", "model_not_found"), ("m@gredy", "'greedy'", "profile_not_found")],

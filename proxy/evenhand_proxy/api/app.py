@@ -8,6 +8,7 @@ from pathlib import Path
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from evenhand_proxy.api import docs, explain, health, models
 from evenhand_proxy.api.catalog import Catalog
@@ -18,7 +19,7 @@ from evenhand_proxy.api.services import Services
 from evenhand_proxy.audit.journal import JOURNAL_FILE, Journal
 from evenhand_proxy.config import Config
 from evenhand_proxy.engines.monitor import EngineMonitor
-from evenhand_proxy.errors import HTTPError
+from evenhand_proxy.errors import HTTPError, RequestError
 from evenhand_proxy.telemetry.emitter import Telemetry
 from evenhand_proxy.telemetry.settings import settings_from
 from evenhand_proxy.telemetry.tokens import TokenCounter
@@ -81,6 +82,7 @@ def build_app(config: Config, data_dir: Path) -> Gateway:
         redoc_url=None,
     )
     rest.add_exception_handler(HTTPError, _answer_error)
+    rest.add_exception_handler(StarletteHTTPException, _answer_foreign_error)
     for routes in (models, explain, health, docs):
         rest.include_router(routes.router(services))
     docs.describe_hot_routes(rest)
@@ -91,3 +93,12 @@ async def _answer_error(_: Request, error: Exception) -> JSONResponse:
     if not isinstance(error, HTTPError):
         raise error
     return JSONResponse(error.body(), error.status)
+
+
+async def _answer_foreign_error(request: Request, error: Exception) -> JSONResponse:
+    """Give an unknown path or a wrong method OpenAI's shape too."""
+    if not isinstance(error, StarletteHTTPException):
+        raise error
+    message = f"{request.method} {request.url.path}: {error.detail}. See GET /docs for the routes."
+    code = {404: "route_not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
+    return JSONResponse(RequestError(message, code=code).body(), error.status_code, error.headers)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from evenhand_proxy.config import Config, Model
-from evenhand_proxy.decoding import PROFILES, Profile, nearest, split_model
+from evenhand_proxy.decoding import PROFILES, Profile, canonical, nearest, split_model
 from evenhand_proxy.engines.introspect import root_of
 from evenhand_proxy.errors import ModelNotFound
 
@@ -29,7 +29,7 @@ class Catalog:
     def __init__(self, config: Config) -> None:
         self.models = {name: _served(name, model) for name, model in config.models.items()}
         own = {
-            name: Profile(name, dict(parameters), "the config file")
+            name: Profile(name, canonical(parameters), "the config file")
             for name, parameters in config.profiles.items()
         }
         self.profiles: Mapping[str, Profile] = {**PROFILES, **own}
@@ -50,7 +50,7 @@ class Catalog:
             served = self.models.get(plain)
             if served is None:
                 hint = nearest(plain, list(self.models))
-                raise ModelNotFound(f"model: there is no model {plain!r}; {hint}.", param="model")
+                raise ModelNotFound(f"model: there is no model {plain!r}; {hint}", param="model")
         chosen = suffix or header_profile or key_profile or served.model.profile
         if chosen is None:
             return served, None
@@ -58,7 +58,7 @@ class Catalog:
         if profile is None:
             hint = nearest(chosen, list(self.profiles))
             raise ModelNotFound(
-                f"model: there is no profile {chosen!r}; {hint}.",
+                f"model: there is no profile {chosen!r}; {hint}",
                 param="model",
                 code="profile_not_found",
             )

@@ -34,9 +34,12 @@ def explain(file: Path, model: str, settings: tuple[str, ...], route: str, as_js
     The engine is asked for its defaults, but no request is made.
     """
     try:
-        body = dict(parse_setting(text) for text in settings)
+        pairs = [parse_setting(text) for text in settings]
     except DecodingError as error:
         raise ConfigError(f"--set {error}") from error
+    body = dict(pairs)
+    if len(body) < len(pairs):
+        raise ConfigError("--set: the same name stands there twice; keep one of them")
     document = asyncio.run(_explain(file, model, body, route))
     if as_json:
         print_json(document)

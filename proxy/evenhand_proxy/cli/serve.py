@@ -76,7 +76,7 @@ def serve(
         host=config.listen.host if host is None else host,
         port=config.listen.port if port is None else port,
     )
-    folder = data_dir or config.data_dir or resolve_data_dir(None)
+    folder = resolve_data_dir(data_dir)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(replace(config, listen=listen), local, slots, context, folder))
 

@@ -9,7 +9,7 @@ from evenhand_proxy.decoding.facts import EngineFacts
 from evenhand_proxy.decoding.profiles import PROFILES, Profile
 from evenhand_proxy.decoding.record import Change, DecodingRecord, ParameterRecord
 from evenhand_proxy.decoding.resolve import Resolution, Violation, resolve
-from evenhand_proxy.decoding.settings import nearest, parse_setting, split_model
+from evenhand_proxy.decoding.settings import canonical, nearest, parse_setting, split_model
 from evenhand_proxy.decoding.vocabulary import ABSENT, PARAMETERS, SPELLINGS, Mode, Parameter
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "Resolution",
     "Route",
     "Violation",
+    "canonical",
     "nearest",
     "parse_setting",
     "resolve",

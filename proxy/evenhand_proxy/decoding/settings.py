@@ -2,10 +2,13 @@
 
 import difflib
 import json
+from collections.abc import Mapping
 from typing import Any
 
+from evenhand_proxy.decoding.dialect import ANY
 from evenhand_proxy.decoding.errors import DecodingError
-from evenhand_proxy.decoding.vocabulary import SPELLINGS
+from evenhand_proxy.decoding.values import fault
+from evenhand_proxy.decoding.vocabulary import PARAMETERS, SPELLINGS
 
 
 def nearest(name: str, known: list[str] | tuple[str, ...]) -> str:
@@ -36,6 +39,28 @@ def parse_setting(text: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def canonical(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the parameters of a profile under their canonical names.
+
+    Raises:
+        DecodingError: a name that is no decoding parameter, two names of one parameter, or a value
+            of the wrong type; null is no value here.
+    """
+    found: dict[str, Any] = {}
+    for spelling, value in parameters.items():
+        name = SPELLINGS.get(spelling)
+        if name is None:
+            hint = nearest(spelling, list(SPELLINGS))
+            raise DecodingError(spelling, value, "is set on no known decoding parameter", hint)
+        if name in found:
+            raise DecodingError(spelling, value, f"names {name} once more", "keep one of them")
+        wrong = fault(value, PARAMETERS[name].kind, ANY)
+        if wrong is not None:
+            raise DecodingError(spelling, value, wrong.reason, wrong.fix)
+        found[name] = value
+    return found
 
 
 def split_model(name: str) -> tuple[str, str | None]:

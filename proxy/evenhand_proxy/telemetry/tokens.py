@@ -100,7 +100,8 @@ class TokenCounter:
         try:
             encoding = tiktoken.get_encoding(self._wanted)
         except Exception as error:  # noqa: BLE001 - a plug-in or the network may raise anything
-            logger.info("tokens are estimated with the bundled encoding: %s", error)
+            logger.info("tokens are estimated with the bundled encoding: no %s here", self._wanted)
+            logger.debug("%s", error)
             return
         if time.monotonic() <= deadline:
             self._encoding = encoding
