@@ -5,6 +5,8 @@
     ├── RequestError         the client's request is wrong (HTTP 4xx)
     │   ├── AuthenticationError   401
     │   ├── ModelNotFound         404
+    │   ├── RouteNotFound         404
+    │   ├── MethodNotAllowed      405
     │   ├── BodyTooLarge          413
     │   └── UnsupportedMedia      415
     ├── UpstreamError        the engine failed (HTTP 502)
@@ -78,6 +80,20 @@ class ModelNotFound(RequestError):
 
     status = 404
     code = "model_not_found"
+
+
+class RouteNotFound(RequestError):
+    """No such path."""
+
+    status = 404
+    code = "route_not_found"
+
+
+class MethodNotAllowed(RequestError):
+    """The path does not take this method."""
+
+    status = 405
+    code = "method_not_allowed"
 
 
 class BodyTooLarge(RequestError):

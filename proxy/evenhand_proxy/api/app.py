@@ -19,7 +19,7 @@ from evenhand_proxy.api.services import Services
 from evenhand_proxy.audit.journal import JOURNAL_FILE, Journal
 from evenhand_proxy.config import Config
 from evenhand_proxy.engines.monitor import EngineMonitor
-from evenhand_proxy.errors import HTTPError, RequestError
+from evenhand_proxy.errors import HTTPError, MethodNotAllowed, RequestError, RouteNotFound
 from evenhand_proxy.telemetry.emitter import Telemetry
 from evenhand_proxy.telemetry.settings import settings_from
 from evenhand_proxy.telemetry.tokens import TokenCounter
@@ -100,5 +100,5 @@ async def _answer_foreign_error(request: Request, error: Exception) -> JSONRespo
     if not isinstance(error, StarletteHTTPException):
         raise error
     message = f"{request.method} {request.url.path}: {error.detail}. See GET /docs for the routes."
-    code = {404: "route_not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid_request")
-    return JSONResponse(RequestError(message, code=code).body(), error.status_code, error.headers)
+    kind = {404: RouteNotFound, 405: MethodNotAllowed}.get(error.status_code, RequestError)
+    return JSONResponse(kind(message).body(), error.status_code, error.headers)

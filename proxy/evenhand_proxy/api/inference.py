@@ -21,7 +21,7 @@ from evenhand_proxy.api.guard import Caller, ClientGone, Receive, Scope, Send, r
 from evenhand_proxy.api.respond import send_error
 from evenhand_proxy.api.services import Services
 from evenhand_proxy.decoding import Profile, Route
-from evenhand_proxy.errors import HTTPError, RequestError
+from evenhand_proxy.errors import HTTPError, MethodNotAllowed, RequestError
 from evenhand_proxy.exchange import Opening
 from evenhand_proxy.upstream.transport import UpstreamRequest
 
@@ -133,14 +133,9 @@ class InferenceRoutes:
         )
 
 
-class _MethodNotAllowed(RequestError):
-    status = 405
-    code = "method_not_allowed"
-
-
 def _check_method(method: str) -> None:
     if method != "POST":
-        raise _MethodNotAllowed(f"{method} is not served here. Send a POST.")
+        raise MethodNotAllowed(f"{method} is not served here. Send a POST.")
 
 
 _PATHS = {route: path for path, route in ROUTES.items()}
