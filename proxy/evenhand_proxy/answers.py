@@ -15,7 +15,8 @@ TAIL_READS = 16
 KEPT_BYTES = 4 * 1024 * 1024
 """How much of a stream is kept where its text has to be counted or stored."""
 
-_FINISH = re.compile(rb'"finish_reason"\s*:\s*"([a-z_]+)"')
+_FINISH = re.compile(rb'"finish_reason"\s*:\s*"([A-Za-z_]+)"')
+_DONE = re.compile(rb"(?:^|[\r\n])data:\s*\[DONE\]\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +28,17 @@ class AnswerFacts:
     response_id: str | None = None
     response_model: str | None = None
     text: str = ""
+    error: str | None = None
 
 
 def read_document(document: Any) -> AnswerFacts:
     """Read a plain answer, or the last event of a stream, that was parsed from JSON."""
     if not isinstance(document, dict):
         return AnswerFacts()
-    choices = [item for item in document.get("choices") or () if isinstance(item, dict)]
+    listed = document.get("choices")
+    choices = (
+        [item for item in listed if isinstance(item, dict)] if isinstance(listed, list) else []
+    )
     reasons = tuple(
         item["finish_reason"] for item in choices if isinstance(item.get("finish_reason"), str)
     )
@@ -43,30 +48,33 @@ def read_document(document: Any) -> AnswerFacts:
         _text(document.get("id")),
         _text(document.get("model")),
         "".join(_choice_text(item) for item in choices),
+        _error(document),
     )
 
 
-def read_plain(body: bytes) -> AnswerFacts:
-    """Read a plain answer."""
+def read_plain(body: bytes) -> AnswerFacts | None:
+    """Read a plain answer; None if it is no JSON object."""
     try:
-        return read_document(orjson.loads(body))
+        document = orjson.loads(body)
     except orjson.JSONDecodeError:
-        return AnswerFacts()
+        return None
+    return read_document(document) if isinstance(document, dict) else None
 
 
 class StreamReader:
     """Watches a stream go by; costs a few assignments for each read.
 
-    `keep` keeps the bytes too, up to 4 MiB, for counting or storing the text afterwards.
+    `keep` keeps the bytes too, up to 4 MiB, for counting or storing the text afterwards, and
+    `several` because each of several choices may finish anywhere in the stream.
     """
 
-    __slots__ = ("_kept", "_kept_size", "_tail", "size")
+    __slots__ = ("_kept", "_several", "_tail", "size")
 
-    def __init__(self, *, keep: bool) -> None:
+    def __init__(self, *, keep: bool, several: bool = False) -> None:
         self.size = 0
         self._tail: deque[bytes] = deque(maxlen=TAIL_READS)
-        self._kept: list[bytes] | None = [] if keep else None
-        self._kept_size = 0
+        self._kept: list[bytes] | None = [] if keep or several else None
+        self._several = several
 
     def feed(self, chunk: bytes) -> None:
         """Take note of one read."""
@@ -88,19 +96,21 @@ class StreamReader:
     @property
     def done(self) -> bool:
         """Whether the stream said that it is complete."""
-        return b"[DONE]" in b"".join(self._tail)[-64:]
+        return _DONE.search(b"".join(self._tail)[-64:]) is not None
 
     def facts(self) -> AnswerFacts:
         """Read the end of the stream; called once, after it."""
         tail = b"".join(self._tail)
-        usage = response_id = model = None
+        usage = response_id = model = error = None
         for event in _events(tail):
             facts = read_document(event)
             usage = facts.usage or usage
             response_id = facts.response_id or response_id
             model = facts.response_model or model
-        reasons = tuple(match.decode() for match in _FINISH.findall(tail))
-        return AnswerFacts(usage, reasons, response_id, model)
+            error = facts.error or error
+        searched = (self.content or tail) if self._several else tail
+        reasons = tuple(match.decode() for match in _FINISH.findall(searched))
+        return AnswerFacts(usage, reasons, response_id, model, error=error)
 
     def text(self) -> str:
         """Give the text of the kept events."""
@@ -116,6 +126,16 @@ def _events(data: bytes) -> list[Any]:
             except orjson.JSONDecodeError:
                 continue
     return events
+
+
+def _error(document: dict[str, Any]) -> str | None:
+    """Give what an answer says went wrong: OpenAI's error object, or SGLang's flat one."""
+    found = document.get("error")
+    if isinstance(found, dict):
+        return str(found.get("message") or found)
+    if isinstance(found, str):
+        return found
+    return str(document.get("message")) if document.get("object") == "error" else None
 
 
 def _usage(found: Any) -> Usage | None:

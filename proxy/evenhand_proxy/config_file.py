@@ -5,13 +5,15 @@ schema there is. `${NAME}` in any text is replaced from the environment, `${NAME
 fallback, before it is read.
 """
 
+import math
 import os
 import re
 import types
 from collections.abc import Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, Field, asdict, fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
 
 import yaml
 
@@ -25,6 +27,7 @@ _SCALARS: dict[type, tuple[str, tuple[type, ...]]] = {
     float: ("a number", (int, float)),
     bool: ("true or false", (bool,)),
 }
+MOST_PORT = 65535
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -62,12 +65,48 @@ def _check_references(config: Config, name: str) -> None:
         if "@" in key:
             raise ConfigError(f"{name}: {key!r}: '@' parts model and profile; take another name")
     for key, model in config.models.items():
-        if not model.base_url.startswith(("http://", "https://")):
-            raise ConfigError(
-                f"{name}: models.{key}.base_url: {model.base_url!r} is no address; "
-                "write it as http://HOST:PORT"
-            )
+        _check_address(f"{name}: models.{key}.base_url", model.base_url)
     _check_profiles(config, name)
+    _check_keys(config, name)
+    _check_numbers(config, name)
+
+
+def _check_address(where: str, address: str) -> None:
+    """Check an engine's address; a password in it would come out in logs."""
+    try:
+        parts = urlsplit(address)
+        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        raise ConfigError(f"{where}: the port is no number; write it as http://HOST:PORT") from None
+    if parts.username or parts.password:
+        raise ConfigError(f"{where}: holds a user or password; put the secret into api_key")
+    if not usable:
+        raise ConfigError(f"{where}: {address!r} is no address; write it as http://HOST:PORT")
+
+
+def _check_keys(config: Config, name: str) -> None:
+    owners: dict[str, str] = {}
+    for key, entry in config.keys.items():
+        owner = owners.setdefault(entry.secret.text, key)
+        if owner != key:
+            raise ConfigError(
+                f"{name}: keys.{key}.secret: is that of keys.{owner} too; give each its own"
+            )
+
+
+def _check_numbers(config: Config, name: str) -> None:
+    """Check that durations and sizes are above zero and the port is one."""
+    positive = {f"limits.{item}": value for item, value in asdict(config.limits).items()}
+    for key, model in config.models.items():
+        for item, value in asdict(model.timeouts).items():
+            positive[f"models.{key}.timeouts.{item}"] = value
+    for where, value in positive.items():
+        if not (value > 0 and math.isfinite(value)):
+            raise ConfigError(f"{name}: {where}: {value} is not above 0; write a larger number")
+    if not 0 <= config.listen.port <= MOST_PORT:
+        raise ConfigError(
+            f"{name}: listen.port: {config.listen.port} is no port; write 0 to {MOST_PORT}"
+        )
 
 
 def _check_profiles(config: Config, name: str) -> None:
@@ -150,7 +189,7 @@ class _Reader:
 
     def _scalar(self, node: yaml.Node, kind: Any, key: str) -> Any:
         if kind is Any:
-            return yaml.SafeLoader("").construct_document(node)
+            return self._plain(node, key)
         text = self._text(node, key)
         if kind in (str, Secret, Path):
             return kind(text)
@@ -160,6 +199,17 @@ class _Reader:
             hint = nearest(text, list(get_args(kind)))
             raise self._error(node, key, f"{text!r} is not one of its values; {hint}")
         return self._number_or_switch(node, text, kind, key)
+
+    def _plain(self, node: yaml.Node, key: str) -> Any:
+        """Give a node without a schema as plain data, variables replaced."""
+        if isinstance(node, yaml.SequenceNode):
+            return [self._plain(item, key) for item in node.value]
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, Any, key)
+        if isinstance(node, yaml.ScalarNode) and "${" in node.value:
+            text = self._text(node, key)
+            return yaml.safe_load(text) if node.style is None else text
+        return yaml.SafeLoader("").construct_document(node)
 
     def _number_or_switch(self, node: yaml.Node, text: str, kind: type, key: str) -> Any:
         value = yaml.safe_load(text)

@@ -5,6 +5,7 @@ the last, and integers past 64 bits become floats.
 """
 
 import json
+import re
 from typing import Any
 
 import orjson
@@ -26,7 +27,12 @@ FORBIDDEN = frozenset(
 )
 """Fields that would redirect the call, leak a key or run code in an engine; never sent on."""
 
-_WATCHED = {name: b'"' + name.encode() + b'"' for name in (*SPELLINGS, "model", "stream")}
+_TOP_LEVEL = ("input", "messages", "model", "prompt", "response_format", "stream", "tools")
+_WATCHED = {name: b'"' + name.encode() + b'"' for name in (*SPELLINGS, *_TOP_LEVEL)}
+_LONG_NUMBER = re.compile(rb"(?<![.\d])\d{16}")
+"""Whole digits that a 64-bit float may lose."""
+
+_INT64 = range(-(2**63), 2**64)
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -60,41 +66,55 @@ def parse(body: bytes) -> dict[str, Any]:
     return fields
 
 
+def serialise(document: Any) -> bytes:
+    """Write JSON: whole numbers of any size as they are, which orjson refuses beyond 64 bits."""
+    try:
+        return orjson.dumps(document)
+    except TypeError:
+        return json.dumps(document, separators=(",", ":")).encode()
+
+
 def _needs_care(body: bytes, document: dict[str, Any]) -> bool:
     """Whether a watched key might stand twice, or a number may have lost digits."""
-    if b"\\u00" in body:
+    if b"\\u00" in body or "logit_bias" in document or _LONG_NUMBER.search(body):
         return True
-    for name, quoted in _WATCHED.items():
-        if name in document:
-            if body.count(quoted) > 1:
-                return True
-            value = document[name]
-            if isinstance(value, float) and abs(value) >= 2**53:
-                return True
-    return False
+    return any(name in document and body.count(_WATCHED[name]) > 1 for name in _WATCHED)
 
 
 def _parse_with_care(body: bytes) -> dict[str, Any]:
-    depth_first: list[dict[str, Any]] = []
+    doubled: dict[int, str] = {}
 
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
             names = [name for name, _ in pairs]
-            found["\0twice"] = next(name for name in names if names.count(name) > 1)
-        depth_first.append(found)
+            doubled[id(found)] = next(name for name in names if names.count(name) > 1)
         return found
 
-    document: dict[str, Any] = json.loads(body, object_pairs_hook=collect)
-    twice = document.pop("\0twice", None)
-    for inner in depth_first:
-        inner.pop("\0twice", None)
-    if twice is not None:
+    try:
+        document: dict[str, Any] = json.loads(body, object_pairs_hook=collect)
+    except (ValueError, RecursionError) as error:
         raise RequestError(
-            f"{twice}: stands in the body twice. Keep one of them: parsers disagree on which wins.",
-            param=twice,
-            code="duplicate_field",
-        )
+            f"The body cannot be read: {type(error).__name__}. Send numbers and nesting of a "
+            "sensible size.",
+            code="invalid_json",
+        ) from error
+    for place in (document, document.get("logit_bias")):
+        if id(place) in doubled:
+            name = doubled[id(place)]
+            raise RequestError(
+                f"{name}: stands in the body twice. Keep one of them: parsers disagree on which "
+                "wins.",
+                param=name,
+                code="duplicate_field",
+            )
+    for name in SPELLINGS.keys() & document.keys():
+        value = document[name]
+        if isinstance(value, int) and value not in _INT64:
+            raise RequestError(
+                f"{name}: {str(value)[:40]} does not fit into 64 bits. Send a smaller number.",
+                param=name,
+            )
     return document
 
 

@@ -172,7 +172,7 @@ def check_yaml(block: Block) -> None:
     if not re.search(r"^models:", text, re.MULTILINE):
         text += EXAMPLE_MODEL
     names = re.findall(r"\$\{(\w+)\}", text)
-    loads(text, block.name, dict.fromkeys(names, "example"))
+    loads(text, block.name, {name: f"example of {name}" for name in names})
 
 
 def check_json(block: Block) -> None:

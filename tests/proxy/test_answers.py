@@ -50,6 +50,7 @@ def test_nothing_is_kept_unless_asked() -> None:
 def test_a_plain_answer_gives_usage_and_reasons() -> None:
     """Counts come from the engine's own usage."""
     facts = read_plain(json.dumps(chat_answer("hi")).encode())
+    assert facts is not None
     assert facts.usage is not None
     assert (facts.usage.prompt_tokens, facts.usage.source) == (3, "engine")
     assert (facts.finish_reasons, facts.response_id, facts.text) == (("stop",), "chatcmpl-1", "hi")
@@ -63,3 +64,27 @@ def test_nonsense_gives_nothing(body: bytes) -> None:
     reader.feed(body)
     reader.facts()
     reader.text()
+
+
+def test_a_text_that_says_done_is_no_end() -> None:
+    """Only the event itself ends a stream."""
+    reader = StreamReader(keep=False)
+    reader.feed(chunk("the stream ends with [DONE]"))
+    assert not reader.done
+
+
+def test_each_of_several_choices_has_its_reason() -> None:
+    """Also one that finished long before the end."""
+    reader = StreamReader(keep=False, several=True)
+    reader.feed(chunk(None, "length"))
+    for _ in range(40):
+        reader.feed(chunk("a"))
+    reader.feed(chunk(None, "stop") + DONE)
+    assert reader.facts().finish_reasons == ("length", "stop")
+
+
+def test_an_error_event_is_read() -> None:
+    """What an engine says in the middle of a stream."""
+    reader = StreamReader(keep=False)
+    reader.feed(b'data: {"error": {"message": "out of memory"}}\n\n' + DONE)
+    assert reader.facts().error == "out of memory"

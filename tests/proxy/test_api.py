@@ -89,3 +89,13 @@ async def test_unknown_routes_have_openais_shape(
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "route_not_found")
     wrong = await http.delete(proxy.url + "/v1/models")
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "method_not_allowed")
+
+
+async def test_every_answer_names_its_request(proxy: RunningProxy, http: httpx.AsyncClient) -> None:
+    """Errors too; by the header a client knows that this is Evenhand."""
+    for answer in (
+        await http.post(proxy.url + EXPLAIN, json={"model": "m@nope"}),
+        await http.get(proxy.url + "/v1/models"),
+        await http.get(proxy.url + "/nowhere"),
+    ):
+        assert len(answer.headers["evenhand-request-id"]) == 32

@@ -59,6 +59,16 @@ def test_a_full_file_is_read_into_the_tree(tmp_path: Path) -> None:
         (MODEL + "listen: {}\nlisten: {}", r"f.yaml:3: listen: stands here twice"),
         ("models: {a: {engine: vllm, base_url: '${NOPE}'}}", r"no NOPE; set it"),
         ("models: {a: {engine: vllm, base_url: h:1}}", r"base_url: 'h:1' is no address"),
+        ("models: {a: {engine: vllm, base_url: 'http://h:x'}}", r"base_url: the port is no number"),
+        ("models: {a: {engine: vllm, base_url: 'http://'}}", r"base_url: 'http://' is no address"),
+        ("models: {a: {engine: vllm, base_url: 'http://u:pw@h'}}", r"holds a user or password"),
+        (MODEL + "listen: {port: 70000}", r"listen.port: 70000 is no port"),
+        (MODEL + "limits: {body_bytes: -5}", r"limits.body_bytes: -5 is not above 0"),
+        (
+            "models: {a: {engine: vllm, base_url: 'http://h', timeouts: {connect: .inf}}}",
+            r"models.a.timeouts.connect: inf is not above 0",
+        ),
+        (MODEL + "keys: {k: {secret: s}, l: {secret: s}}", r"keys.l.secret: is that of keys.k"),
         ("models: {a@b: {engine: vllm, base_url: 'http://h'}}", r"'@' parts model and profile"),
         (
             "models: {a: {engine: vllm, base_url: 'http://h', profile: gredy}}",
@@ -86,6 +96,15 @@ def test_a_variable_may_have_a_fallback() -> None:
     text = "models: {a: {engine: vllm, base_url: 'http://${HOST:-localhost}:1'}}"
     assert read(text).models["a"].base_url == "http://localhost:1"
     assert read(text, HOST="gpu").models["a"].base_url == "http://gpu:1"
+
+
+def test_a_profile_may_read_the_environment() -> None:
+    """In any value means in these too, lists among them."""
+    text = MODEL + "profiles:\n  p:\n    temperature: '${HEAT}'\n    stop: [a, '${END:-b}']\n"
+    with pytest.raises(ConfigError, match=r"profiles.p.temperature: .*'0.3' is not a number"):
+        read(text, HEAT="0.3")
+    plain = text.replace("'${HEAT}'", "${HEAT}")
+    assert read(plain, HEAT="0.3").profiles["p"] == {"temperature": 0.3, "stop": ["a", "b"]}
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

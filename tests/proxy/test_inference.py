@@ -152,13 +152,13 @@ async def test_a_client_that_goes_away_cancels_the_engine(
 
 
 async def test_an_unreachable_engine_is_a_502(tmp_path: Path, http: httpx.AsyncClient) -> None:
-    """The error names the engine's address."""
+    """The engine's address stays in our log."""
     config = Config(models={"m": Model("vllm", "http://127.0.0.1:9")})
     async with running_proxy(config, tmp_path) as running:
         answer = await http.post(running.url + CHAT, json=body())
         assert answer.status_code == 502
         assert answer.json()["error"]["code"] == "upstream_unreachable"
-        assert "127.0.0.1:9" in answer.json()["error"]["message"]
+        assert "127.0.0.1" not in answer.text
         assert (await running.settled())[0].outcome.kind == "upstream_failed"
         ready = await http.get(running.url + "/readyz")
         assert (ready.status_code, ready.json()["models"]) == (503, {"m": "unreachable"})
@@ -328,3 +328,54 @@ async def test_other_methods_get_405(proxy: RunningProxy, http: httpx.AsyncClien
     """In OpenAI's shape too."""
     answer = await http.get(proxy.url + CHAT)
     assert (answer.status_code, answer.json()["error"]["code"]) == (405, "method_not_allowed")
+
+
+@pytest.mark.parametrize("said", ['{"choices": 5}', "{}"])
+async def test_an_odd_answer_passes_as_it_is(
+    proxy: RunningProxy, engine: FakeEngine, http: httpx.AsyncClient, said: str
+) -> None:
+    """What nothing can be read from is still the engine's answer."""
+    engine.reply = plain(json.loads(said))
+    answer = await http.post(proxy.url + CHAT, json=body())
+    assert (answer.status_code, answer.text) == (200, said)
+    assert "evenhand-decoding" in answer.headers
+    assert (await proxy.settled())[0].outcome.kind == "completed"
+
+
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(200, "<html>"), (200, {"error": {"message": "oom"}}), (307, {}), (200, [1])],
+)
+async def test_what_is_no_answer_is_a_failure(
+    proxy: RunningProxy, engine: FakeEngine, http: httpx.AsyncClient, status: int, said: Any
+) -> None:
+    """Errors under a good status, redirects and pages are 502, and audited as failures."""
+    engine.reply = plain(said, status)
+    answer = await http.post(proxy.url + CHAT, json=body())
+    assert answer.status_code == 502
+    assert answer.json()["error"]["type"] == "upstream_error"
+    assert (await proxy.settled())[0].outcome.kind == "upstream_failed"
+
+
+async def test_an_error_event_in_a_stream_is_a_failure(
+    proxy: RunningProxy, engine: FakeEngine, http: httpx.AsyncClient
+) -> None:
+    """The client gets the event as it came; the audit has its message."""
+    event = b'data: {"error": {"message": "out of memory"}}\n\n'
+    engine.reply = stream(event, DONE)
+    answer = await http.post(proxy.url + CHAT, json=body(stream=True))
+    assert answer.content == event + DONE
+    outcome = (await proxy.settled())[0].outcome
+    assert (outcome.kind, outcome.error) == ("upstream_failed", "out of memory")
+
+
+async def test_a_profile_leaves_embeddings_alone(
+    engine: FakeEngine, tmp_path: Path, http: httpx.AsyncClient
+) -> None:
+    """Also in strict mode: nobody asked for a temperature."""
+    config = Config(models={"m": Model("vllm", engine.url, profile="greedy", mode="strict")})
+    async with running_proxy(config, tmp_path) as running:
+        url = running.url + "/v1/embeddings"
+        answer = await http.post(url, json={"model": "m", "input": "x"})
+        assert answer.status_code == 200
+        assert engine.seen[0].json == {"model": "m", "input": "x"}

@@ -267,6 +267,80 @@ def test_the_changes_header_is_ascii_and_bounded() -> None:
     assert len(header) <= 4000
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", True),
+        ("temperature", "0.7"),
+        ("top_k", 1.5),
+        ("seed", 1.5),
+        ("stop", 5),
+        ("logprobs", 3),
+        ("logit_bias", [[5, 1.0]]),
+    ],
+)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_value_of_the_wrong_type_is_told_and_not_guessed(
+    engine: str, name: str, value: Any
+) -> None:
+    """Engines coerce, refuse or ignore it: it is passed on, told, and part of the fingerprint."""
+    body: dict[str, Any] = {name: value}
+    resolution = resolved(engine, **body)
+    if DIALECTS[engine]["chat"].rules[name].wire is None:
+        return
+    assert resolution.apply(body) == body
+    assert entry(resolution, name)["evidence"] == "unknown"
+    (change,) = resolution.record.changes
+    assert (change.parameter, change.old) == (name, value)
+    assert resolution.record.fingerprint != resolved(engine).record.fingerprint
+
+
+def test_the_servers_own_limit_narrows_the_range() -> None:
+    """A llama.cpp with four slots answers n=5 with an error, and the record knows."""
+    facts = EngineFacts("llamacpp", limits={"n": 4})
+    dialect = DIALECTS["llamacpp"]["chat"]
+    five = resolve({"n": 5}, dialect, model="m", facts=facts)
+    assert entry(five, "n")["evidence"] == "unknown"
+    assert [violation.parameter for violation in five.violations] == ["n"]
+    assert resolve({"n": 4}, dialect, model="m", facts=facts).violations == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("top_k", 2**31), ("repetition_penalty", 0), ("seed", 2**32)]
+)
+def test_llamacpp_does_not_use_what_does_not_fit(name: str, value: int) -> None:
+    """32-bit counts wrap around and a penalty of 0 is refused: neither is called effective."""
+    body: dict[str, Any] = {name: value}
+    resolution = resolved("llamacpp", **body)
+    assert "effective" not in entry(resolution, name)
+    assert [change.parameter for change in resolution.record.changes] == [name]
+
+
+def test_equal_requests_on_the_wire_have_one_fingerprint() -> None:
+    """However greedy is spelled, and whether one stop string is a list or not."""
+    greedy = resolved("sglang", temperature=0).record.fingerprint
+    assert resolved("sglang", do_sample=False).record.fingerprint == greedy
+    one = resolved("vllm", stop="a").record.fingerprint
+    assert resolved("vllm", stop=["a"]).record.fingerprint == one
+    assert resolved("vllm", stop=[]).record.fingerprint == resolved("vllm").record.fingerprint
+
+
+def test_null_for_what_the_engine_lacks_asks_for_nothing() -> None:
+    """It is left out, which strict mode has nothing against."""
+    resolution = resolved("openai", top_k=None, do_sample=None)
+    assert resolution.violations == ()
+    assert resolution.apply({"top_k": None, "do_sample": None}) == {}
+
+
+@pytest.mark.parametrize("value", [10**400, -(10**400), 1e308])
+def test_numbers_of_any_size_are_resolved(value: float) -> None:
+    """Nothing raises; what does not fit is a fault of the value."""
+    for name in PARAMETERS:
+        body: dict[str, Any] = {name: value}
+        for engine in ENGINES:
+            resolved(engine, **body)
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
     lambda inner: (

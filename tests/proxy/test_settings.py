@@ -39,3 +39,10 @@ def test_a_setting_needs_an_equals_sign() -> None:
 def test_a_profile_stands_behind_the_last_at_sign(name: str, parts: tuple[str, str | None]) -> None:
     """Neither side may be empty."""
     assert split_model(name) == parts
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400"])
+def test_numbers_that_json_cannot_hold_are_refused(value: str) -> None:
+    """They would reach the engine as null."""
+    with pytest.raises(DecodingError, match="is not a finite number"):
+        parse_setting(f"temperature={value}")

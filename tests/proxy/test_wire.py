@@ -17,6 +17,7 @@ from evenhand_proxy.errors import RequestError
         (b'{"model": "m", "temperature": 0, "temp\\u0065rature": 2}', "temperature"),
         (b'{"model": "m", "model": "n"}', "model"),
         (b'{"seed": 1, "seed": 1}', "seed"),
+        (b'{"model": "m", "messages": [], "messages": [1]}', "messages"),
     ],
 )
 def test_a_parameter_that_stands_twice_is_refused(body: bytes, param: str) -> None:
@@ -39,8 +40,42 @@ def test_a_duplicate_deep_inside_is_the_engines_matter() -> None:
 
 
 def test_a_seed_beyond_64_bits_keeps_its_digits() -> None:
-    """2**64 must not become 1.8446744073709552e19."""
-    assert wire.parse(b'{"model": "m", "seed": 18446744073709551616}')["seed"] == 2**64
+    """2**64 must not become 1.8446744073709552e19: it is refused, 2**64 - 1 is kept."""
+    with pytest.raises(RequestError, match=r"seed: 18446744073709551616 does not fit"):
+        wire.parse(b'{"model": "m", "seed": 18446744073709551616}')
+    assert wire.parse(b'{"model": "m", "seed": 18446744073709551615}')["seed"] == 2**64 - 1
+
+
+def test_long_numbers_elsewhere_come_and_go_as_they_are() -> None:
+    """A tool's schema may hold an integer of any size."""
+    body = b'{"model":"m","tools":[{"maximum":123456789012345678901234567890,"model":{}}]}'
+    assert wire.serialise(wire.parse(body)) == body
+
+
+def test_nesting_that_no_parser_follows_is_refused() -> None:
+    """As a 400, whichever parser meets it."""
+    for escape in (b"", b'"a":"\\u0041",'):
+        deep = b'{"model":"m",' + escape + b'"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}"
+        with pytest.raises(RequestError) as caught:
+            wire.parse(deep)
+        assert caught.value.status == 400
+
+
+def test_a_token_that_stands_twice_in_logit_bias_is_refused() -> None:
+    """It is a decoding value like any other."""
+    with pytest.raises(RequestError, match="twice"):
+        wire.parse(b'{"model": "m", "logit_bias": {"1": 5, "1": -5}}')
+
+
+def test_no_key_of_the_clients_can_pass_for_a_finding() -> None:
+    """What the parser found out is not kept among the client's own keys."""
+    body = b'{"model": "m", "\\u0000twice": "hello"}'
+    assert wire.parse(body)["\0twice"] == "hello"
+
+
+def test_a_seed_within_64_bits_is_kept() -> None:
+    """To the last digit."""
+    assert wire.parse(b'{"model": "m", "seed": 9007199254740993}')["seed"] == 2**53 + 1
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"null", b'{"a": NaN}', b'{"a":', b"\xff\xfe{}"])

@@ -2,9 +2,10 @@
 
 import asyncio
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, MutableMapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
@@ -14,7 +15,7 @@ from evenhand_proxy.api import docs, explain, health, models
 from evenhand_proxy.api.catalog import Catalog
 from evenhand_proxy.api.decoder import Decoder
 from evenhand_proxy.api.guard import Guard, Receive, Scope, Send
-from evenhand_proxy.api.inference import ROUTES, InferenceRoutes
+from evenhand_proxy.api.inference import ROUTES, InferenceRoutes, own_headers
 from evenhand_proxy.api.services import Services
 from evenhand_proxy.audit.journal import JOURNAL_FILE, Journal
 from evenhand_proxy.config import Config
@@ -38,8 +39,21 @@ class Gateway:
         """Serve one connection's request, or the lifespan."""
         if scope["type"] == "http" and scope["path"] in ROUTES:
             await self._inference(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._rest(scope, receive, _named(send, self._inference.new_request_id()))
         else:
             await self._rest(scope, receive, send)
+
+
+def _named(send: Send, request_id: str) -> Send:
+    """Let every answer carry an id, by which a client also knows that this is Evenhand."""
+
+    async def named(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message["headers"] = [*message["headers"], *own_headers(request_id)]
+        await send(message)
+
+    return named
 
 
 def build_app(config: Config, data_dir: Path) -> Gateway:
@@ -83,6 +97,7 @@ def build_app(config: Config, data_dir: Path) -> Gateway:
     )
     rest.add_exception_handler(HTTPError, _answer_error)
     rest.add_exception_handler(StarletteHTTPException, _answer_foreign_error)
+    rest.add_exception_handler(Exception, _answer_fault)
     for routes in (models, explain, health, docs):
         rest.include_router(routes.router(services))
     docs.describe_hot_routes(rest)
@@ -102,3 +117,8 @@ async def _answer_foreign_error(request: Request, error: Exception) -> JSONRespo
     message = f"{request.method} {request.url.path}: {error.detail}. See GET /docs for the routes."
     kind = {404: RouteNotFound, 405: MethodNotAllowed}.get(error.status_code, RequestError)
     return JSONResponse(kind(message).body(), error.status_code, error.headers)
+
+
+async def _answer_fault(_: Request, __: Exception) -> JSONResponse:
+    """Give a fault of ours OpenAI's shape; the server logs its traceback."""
+    return JSONResponse(HTTPError("The proxy failed; its log has the reason.").body(), 500)

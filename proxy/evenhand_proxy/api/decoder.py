@@ -8,8 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
+from evenhand_proxy import wire
 from evenhand_proxy.api.catalog import Served
 from evenhand_proxy.decoding import (
     ABSENT,
@@ -54,7 +53,7 @@ class Decoder:
             route,
             profile.name if profile else None,
             self._monitor.revision,
-            orjson.dumps(asked),
+            wire.serialise(asked),
         )
         found = self._kept.get(key)
         if found is None:
@@ -77,7 +76,7 @@ class Decoder:
         record = resolution.record
         return Decoded(
             resolution,
-            orjson.dumps(record.document(), option=orjson.OPT_NON_STR_KEYS),
+            wire.serialise(record.document()),
             (
                 (b"evenhand-decoding", record.fingerprint.encode()),
                 (b"evenhand-changes", record.changes_header().encode()),

@@ -57,7 +57,9 @@ class Exchange:
         self._started = time.monotonic()
         self._status: int | None = None
         self._first_byte: float | None = None
-        self._reader = StreamReader(keep=self._keeps_text())
+        several = prepared.document.get("n") not in (None, 1)
+        self._reader = StreamReader(keep=self._keeps_text(), several=several)
+        self._begun = False
         self._content: bytes | None = None
         self._facts = AnswerFacts()
         self._gone = False
@@ -126,8 +128,8 @@ class Exchange:
 
     async def _tell(self, error: HTTPError) -> None:
         """Answer with an error: as the answer, or as the last event of a stream that has begun."""
-        if self._status is None:
-            self._mark(error.status)
+        if not self._begun:
+            self._begin(error.status)
             await send_error(self._send, error, self._prepared.headers)
             return
         event = error_event(error, at_boundary=self._reader.at_boundary)
@@ -142,6 +144,8 @@ class Exchange:
         try:
             if answer.status >= 400:
                 return await self._relay_error(answer)
+            if answer.status >= 300:
+                raise UpstreamError(f"The engine answered with a redirect (HTTP {answer.status}).")
             if answer.headers.get("content-type", "").startswith("text/event-stream"):
                 return await self._relay_stream(answer)
             return await self._relay_plain(answer)
@@ -150,9 +154,14 @@ class Exchange:
 
     async def _relay_plain(self, answer: UpstreamAnswer) -> tuple[OutcomeKind, str | None]:
         body = await answer.read()
-        self._mark(answer.status)
+        facts = read_plain(body)
+        if facts is None:
+            raise UpstreamError("The engine's answer is not a JSON object.")
+        if facts.error is not None:
+            raise UpstreamError(f"The engine answered with an error: {facts.error[:500]}")
+        self._begin(answer.status)
         self._reader.size = len(body)
-        self._facts = read_plain(body)
+        self._facts = facts
         self._content = body
         headers = [*self._prepared.headers, *relayed(answer.headers.items())]
         await send_whole(self._send, answer.status, headers, body)
@@ -166,7 +175,7 @@ class Exchange:
                 "Set models.*.api_key in the proxy's config.",
                 code="upstream_key_refused",
             )
-        self._mark(answer.status)
+        self._begin(answer.status)
         self._reader.size = len(body)
         kept = [item for item in relayed(answer.headers.items()) if item[0] != b"content-type"]
         headers = [*self._prepared.headers, *kept, JSON]
@@ -179,22 +188,26 @@ class Exchange:
         headers = [*self._prepared.headers, *relayed(answer.headers.items())]
         headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
         send, feed = self._send, self._reader.feed
-        self._status = answer.status
+        self._status, self._begun = answer.status, True
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         async for chunk in answer.chunks():
             if self._first_byte is None:
-                self._mark(answer.status)
+                self._begin(answer.status)
             feed(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         self._facts = self._reader.facts()
-        if not self._reader.done and not self._facts.finish_reasons:
+        ended = self._reader.done or self._facts.finish_reasons or self._facts.error
+        if not ended:
             raise UpstreamBroken("The engine ended the stream without a finish reason or [DONE].")
         await send({"type": "http.response.body", "body": b""})
         self._content = self._reader.content
+        if self._facts.error is not None:
+            return "upstream_failed", self._facts.error[:500]
         return "completed", None
 
-    def _mark(self, status: int) -> None:
-        self._status = status
+    def _begin(self, status: int) -> None:
+        """Note that the answer begins, or for a stream that its first byte is there."""
+        self._status, self._begun = status, True
         self._first_byte = time.monotonic() - self._started
 
     def _close(self, kind: OutcomeKind, reason: str | None) -> None:

@@ -1,13 +1,13 @@
 """`POST /v1/decoding/explain`: the decoding record that a request would get, engine not called."""
 
+import json
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Depends, Header, Request
 
 from evenhand_proxy import wire
 from evenhand_proxy.api.access import admitted
-from evenhand_proxy.api.guard import Caller
+from evenhand_proxy.api.guard import Caller, read_body
 from evenhand_proxy.api.services import Services
 from evenhand_proxy.decoding import Route
 
@@ -26,11 +26,12 @@ def router(services: Services) -> APIRouter:
         caller: Annotated[Caller, Depends(admitted(services))],
         evenhand_profile: Annotated[str | None, Header()] = None,
     ) -> dict[str, Any]:
-        document = wire.parse(await request.body())
+        limit = services.config.limits.body_bytes
+        document = wire.parse(await read_body(request.receive, limit))
         name = wire.model_of(document)
         served, profile = services.catalog.find(name, evenhand_profile, caller.profile)
         decoded = services.decoder.decode(document, _route(document), served, profile)
-        record: dict[str, Any] = orjson.loads(decoded.document)
+        record: dict[str, Any] = json.loads(decoded.document)
         return record
 
     return routes

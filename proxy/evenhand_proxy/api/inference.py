@@ -11,8 +11,6 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import orjson
-
 from evenhand_proxy import wire
 from evenhand_proxy.api.catalog import Served
 from evenhand_proxy.api.decoder import Decoded
@@ -44,14 +42,14 @@ class InferenceRoutes:
         # Not os.urandom each time: it lets go of the interpreter, and the writer threads take it.
         self._chance = random.Random(os.urandom(16))  # noqa: S311 - ids are names, not secrets
 
-    def _new_request_id(self) -> str:
+    def new_request_id(self) -> str:
         """Give 32 hexadecimal digits that sort by time: milliseconds, then chance."""
         return f"{time.time_ns() // 1_000_000:012x}{self._chance.getrandbits(80):020x}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; nothing escapes but a cancellation."""
-        request_id = self._new_request_id()
-        headers = _own_headers(request_id)
+        request_id = self.new_request_id()
+        headers = own_headers(request_id)
         try:
             _check_method(scope["method"])
             caller, named = self._services.guard.admit(scope["headers"])
@@ -80,6 +78,8 @@ class InferenceRoutes:
         name = wire.model_of(document)
         header_profile = headers.get(b"evenhand-profile", b"").decode("latin-1") or None
         served, profile = self._services.catalog.find(name, header_profile, caller.profile)
+        if route == "embeddings":
+            profile = None  # there is nothing for it to fill in
         decoded = self._services.decoder.decode(document, route, served, profile)
         stream = document.get("stream") is True
         return Prepared(
@@ -92,7 +92,7 @@ class InferenceRoutes:
                 _upstream_body(body, document, served, decoded),
                 served.model.timeouts,
             ),
-            headers=[*_own_headers(request_id), *decoded.headers],
+            headers=[*own_headers(request_id), *decoded.headers],
             document=document,
             refusal=_refusal(served, decoded),
         )
@@ -141,7 +141,8 @@ def _check_method(method: str) -> None:
 _PATHS = {route: path for path, route in ROUTES.items()}
 
 
-def _own_headers(request_id: str) -> list[tuple[bytes, bytes]]:
+def own_headers(request_id: str) -> list[tuple[bytes, bytes]]:
+    """Give the headers that name a request, ours and the one that OpenAI's SDKs read."""
     identity = request_id.encode()
     return [(b"evenhand-request-id", identity), (b"x-request-id", identity)]
 
@@ -154,7 +155,7 @@ def _upstream_body(
         return body
     edited = decoded.resolution.apply(document) if decoded.changes_body else dict(document)
     edited["model"] = served.upstream_model
-    return orjson.dumps(edited)
+    return wire.serialise(edited)
 
 
 def _refusal(served: Served, decoded: Decoded) -> RequestError | None:

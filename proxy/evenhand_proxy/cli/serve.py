@@ -48,7 +48,12 @@ _LOOPBACK = ("127.0.0.1", "::1", "localhost")
 )
 @click.option("--context", default=2048, show_default=True, help="Tokens of context for each slot.")
 @click.option("--host", default=None, help="Overrides listen.host.")
-@click.option("--port", type=int, default=None, help="Overrides listen.port; 0 takes a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=None,
+    help="Overrides listen.port; 0 takes a free one.",
+)
 @data_dir_option
 def serve(
     config_file: Path | None,

@@ -25,6 +25,14 @@ _SEED = (
         reason="seeds are 32 bits wide, and 4294967295 draws a random one",
     ),
 )
+_COUNT = (
+    Rewrite(
+        when=Range(2**31),
+        becomes=None,
+        action="not-honoured",
+        reason="counts are 32 bits wide: a larger one wraps around",
+    ),
+)
 _WINDOW = "over the last 64 tokens"
 
 
@@ -52,6 +60,7 @@ def _shared() -> dict[str, Rule]:
             out_of_range="clamped",
             default=40,
             translate={-1: 0},
+            rewrites=_COUNT,
         ),
         "min_p": Rule(
             "min_p",
@@ -64,6 +73,7 @@ def _shared() -> dict[str, Rule]:
         "repetition_penalty": Rule(
             "repeat_penalty",
             f"{_SCHEMA} L130; {_COMMON}",
+            range=Range(0, open="minimum"),
             default=1.0,
             note="over the last 64 tokens, the prompt's among them",
         ),

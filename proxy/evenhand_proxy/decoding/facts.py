@@ -14,6 +14,7 @@ class EngineFacts:
     flags: server settings that a rule may need (`Need.flag`); a missing flag is unknown.
     model_defaults: canonical parameters from the model's generation_config.json; None while that
         file is not known, an empty mapping if it is known to set nothing.
+    limits: canonical parameters to the most that this server takes.
     reported_defaults: canonical parameters that the engine itself says it uses when omitted.
     """
 
@@ -22,6 +23,7 @@ class EngineFacts:
     weights: str | None = None
     flags: Mapping[str, bool] = field(default_factory=dict)
     model_defaults: Mapping[str, Any] | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
     reported_defaults: Mapping[str, Any] = field(default_factory=dict)
 
     def identity(self) -> dict[str, Any]:

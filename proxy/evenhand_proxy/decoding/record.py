@@ -30,6 +30,11 @@ class ParameterRecord:
     evidence: Evidence | None = None
     reason: str | None = None
 
+    @property
+    def uncertain(self) -> bool:
+        """Whether a value was sent whose effect nobody knows."""
+        return self.sent not in (ABSENT, None) and self.effective is ABSENT
+
     def document(self) -> dict[str, Any]:
         """Give the record as JSON values; a key is left out where the value is absent."""
         fields = {
@@ -80,7 +85,10 @@ class DecodingRecord:
 
     @property
     def changes(self) -> tuple[Change, ...]:
-        """Every parameter whose action changed something, in the vocabulary's order."""
+        """Every parameter that may not act as asked, in the vocabulary's order.
+
+        Its action changed something, or it was sent and what the engine makes of it is not known.
+        """
         return tuple(
             Change(
                 record.name,
@@ -89,12 +97,12 @@ class DecodingRecord:
                 record.sent if record.sent is not ABSENT else record.effective,
                 record.reason or record.action,
             )
-            if record.action not in ("clamped", "not-honoured")
+            if record.action not in ("clamped", "not-honoured", "passed")
             else Change(
                 record.name, record.action, record.requested, record.effective, record.reason or ""
             )
             for record in self.parameters
-            if record.action in CHANGING
+            if record.action in CHANGING or record.uncertain
         )
 
     def document(self) -> dict[str, Any]:

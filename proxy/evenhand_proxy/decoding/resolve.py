@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from evenhand_proxy.decoding.asked import Asked, ask
-from evenhand_proxy.decoding.dialect import Dialect, Rule
+from evenhand_proxy.decoding.dialect import Dialect, Range, Rule
 from evenhand_proxy.decoding.facts import EngineFacts
 from evenhand_proxy.decoding.fingerprint import fingerprint
 from evenhand_proxy.decoding.profiles import Profile
@@ -93,19 +93,34 @@ def resolve(
     if mode == "strict":
         _refuse(records, violations)
     remove, put = _edit(body, asked, records, dialect)
-    effective = {
-        name: record.effective for name, record in records.items() if record.effective is not ABSENT
-    }
     identity = facts.identity()
     record = DecodingRecord(
         model=model,
         engine=facts.engine,
         engine_identity=identity,
         mode=mode,
-        fingerprint=fingerprint(effective, model, identity),
+        fingerprint=fingerprint(_decisive(records, dialect), model, identity),
         parameters=tuple(records.values()),
     )
     return Resolution(record, tuple(violations), remove, put)
+
+
+def _decisive(records: Mapping[str, ParameterRecord], dialect: Dialect) -> dict[str, Any]:
+    """Give what decides the answer: effective values, and sent ones whose effect is unknown.
+
+    Parameters that the engine lacks act only through others, which are there themselves.
+    """
+    found: dict[str, Any] = {}
+    for name, record in records.items():
+        rule = dialect.rules.get(name)
+        if rule is None or rule.wire is None:
+            continue
+        if record.effective is not ABSENT:
+            value = record.effective
+            found[name] = [value] if name == "stop" and isinstance(value, str) else value
+        elif record.sent not in (ABSENT, None):
+            found[f"{name}?"] = record.sent
+    return {name: value for name, value in found.items() if value not in ([], {})}
 
 
 def _settle(
@@ -149,11 +164,10 @@ def _honour(
     record: ParameterRecord, rule: Rule, facts: EngineFacts, violations: list[Violation]
 ) -> ParameterRecord:
     """Say what the engine makes of the value that is sent."""
-    wrong = fault(record.sent, rule.kind or PARAMETERS[record.name].kind, rule.range)
+    bounds = _narrowed(rule.range, facts.limits.get(record.name))
+    wrong = fault(record.sent, rule.kind or PARAMETERS[record.name].kind, bounds)
     if wrong is not None and rule.out_of_range == "clamped" and wrong.nearest is not ABSENT:
-        violations.append(
-            Violation(record.name, record.sent, wrong.reason, f"Send a value in {rule.range}.")
-        )
+        violations.append(Violation(record.name, record.sent, wrong.reason, wrong.fix))
         return replace(
             record,
             effective=wrong.nearest,
@@ -167,7 +181,12 @@ def _honour(
             record,
             effective=ABSENT,
             evidence="unknown",
-            reason=_join(record.reason, f"{wrong.reason}; {facts.engine} answers with an error"),
+            reason=_join(
+                record.reason,
+                f"{wrong.reason}; what {facts.engine} makes of it is not known"
+                if wrong.mistyped
+                else f"{wrong.reason}; {facts.engine} answers with an error",
+            ),
         )
     if rule.needs is None or facts.flags.get(rule.needs.flag):
         return record
@@ -195,6 +214,11 @@ def _honour(
     )
 
 
+def _narrowed(bounds: Range, limit: float | None) -> Range:
+    """Give the rule's range, cut at what the running engine said is its limit."""
+    return bounds if limit is None else replace(bounds, maximum=limit)
+
+
 def _unsupported(
     name: str, asked: Asked, rule: Rule | None, dialect: Dialect, violations: list[Violation]
 ) -> ParameterRecord:
@@ -208,6 +232,14 @@ def _unsupported(
             source=asked.source,
             reason=f"{dialect.title} has no {name}: "
             + (f"sent as {said}" if said else "a temperature above 0 samples"),
+        )
+    if asked.value is None:
+        return ParameterRecord(
+            name,
+            "dropped",
+            requested=asked.requested,
+            resolved=None,
+            reason=f"{dialect.title} has no {name}; null asks for nothing",
         )
     treated = "answers it with an error" if rule and rule.unsupported == "refused" else "ignores it"
     reason = f"{dialect.title} has no {name} and {treated}"

@@ -2,6 +2,7 @@
 
 import difflib
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -24,7 +25,7 @@ def parse_setting(text: str) -> tuple[str, Any]:
     `stop=END` gives `("stop", "END")`, `seed=null` gives `("seed", None)`.
 
     Raises:
-        DecodingError: no `=`, or a name that is no decoding parameter.
+        DecodingError: no `=`, a name that is no decoding parameter, or a number that is not finite.
 
     """
     name, equals, value = text.partition("=")
@@ -36,9 +37,22 @@ def parse_setting(text: str) -> tuple[str, Any]:
             name, value, "is set on no known decoding parameter", nearest(name, list(SPELLINGS))
         )
     try:
-        return name, json.loads(value)
+        parsed = json.loads(value, parse_constant=_not_finite)
+    except _NotFiniteError:
+        parsed = math.inf
     except ValueError:
         return name, value
+    if isinstance(parsed, float) and not math.isfinite(parsed):
+        raise DecodingError(name, value, "is not a finite number", "give one that JSON can hold")
+    return name, parsed
+
+
+class _NotFiniteError(Exception):
+    pass
+
+
+def _not_finite(_: str) -> Any:
+    raise _NotFiniteError
 
 
 def canonical(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -18,17 +18,23 @@ _NAMES: dict[Kind, str] = {
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """Why a value cannot be used; `nearest` is the value that clamping gives, if there is one."""
+    """Why a value cannot be used.
+
+    `nearest` is the value that clamping gives, if there is one. `mistyped` is a value of another
+    type than the parameter's, which engines coerce, refuse or ignore as they like.
+    """
 
     reason: str
     fix: str
     nearest: Any = ABSENT
+    mistyped: bool = False
 
 
 def fault(value: Any, kind: Kind, bounds: Range) -> Fault | None:
     """Say what is wrong with a value, or None if nothing is."""
     if not _fits(value, kind):
-        return Fault(f"{_shown(value)} is not {_NAMES[kind]}", f"Send {_NAMES[kind]}.")
+        reason = f"{_shown(value)} is not {_NAMES[kind]}"
+        return Fault(reason, f"Send {_NAMES[kind]}.", mistyped=True)
     if kind in ("number", "integer"):
         return _outside(value, bounds)
     if kind == "strings":
@@ -58,7 +64,7 @@ def _fits(value: Any, kind: Kind) -> bool:
         case "number":
             return _is_number(value)
         case "integer":
-            return _is_number(value) and float(value).is_integer() if _finite(value) else False
+            return _is_number(value) and (isinstance(value, int) or value.is_integer())
         case "boolean":
             return isinstance(value, bool)
         case "strings":

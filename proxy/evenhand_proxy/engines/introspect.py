@@ -96,6 +96,7 @@ async def _llamacpp(model: Model, client: httpx.AsyncClient) -> EngineFacts:
         "llamacpp",
         version=props.get("build_info"),
         weights=weights,
+        limits={"n": props["total_slots"]} if isinstance(props.get("total_slots"), int) else {},
         reported_defaults={
             canonical: _single_precision(params[name])
             for name, canonical in _LLAMACPP_PARAMETERS.items()

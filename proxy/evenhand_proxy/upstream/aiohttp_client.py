@@ -1,5 +1,6 @@
 """The transport over aiohttp."""
 
+import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from types import TracebackType
@@ -10,6 +11,8 @@ import aiohttp
 from evenhand_proxy.errors import UpstreamBroken, UpstreamTimeout, UpstreamUnreachable
 from evenhand_proxy.upstream.transport import UpstreamAnswer, UpstreamRequest
 
+log = logging.getLogger("evenhand.upstream")
+
 KEEP_ALIVE = 4.0
 """Seconds an idle connection is kept: uvicorn-based engines close theirs after 5."""
 
@@ -19,18 +22,19 @@ READ_BUFFER = 256 * 1024
 
 @contextmanager
 def _translated(url: str) -> Iterator[None]:
-    """The one place where aiohttp's errors become ours."""
+    """The one place where aiohttp's errors become ours; addresses stay in our own log."""
     try:
         yield
     except (aiohttp.ConnectionTimeoutError, aiohttp.SocketTimeoutError, TimeoutError) as error:
-        raise UpstreamTimeout(f"the engine at {url} did not answer in time: {error}") from error
+        log.warning("%s: %s", url, error or "timed out")
+        raise UpstreamTimeout("The engine did not answer in time.") from error
     except aiohttp.ClientConnectorError as error:
-        raise UpstreamUnreachable(
-            f"no connection to the engine at {url}: {error.os_error}"
-        ) from error
+        log.warning("%s: %s", url, error.os_error)
+        raise UpstreamUnreachable("No connection to the engine could be made.") from error
     except (aiohttp.ClientError, OSError) as error:
+        log.warning("%s: %s", url, error)
         raise UpstreamBroken(
-            f"the engine at {url} broke off its answer: {type(error).__name__} {error}"
+            f"The engine broke off its answer ({type(error).__name__})."
         ) from error
 
 
