@@ -1,9 +1,9 @@
 """The one HTTP client of the evaluation: a pooled session, patient retries, everything recorded.
 
 No answer raises: an exchange that failed says so and why. A request is repeated only where asking
-again can help (408, 409, 425, 429, 5xx, no connection, a broken or late answer), with full jitter
-(Brooker 2015, "Exponential Backoff And Jitter") and never sooner than `Retry-After` says. A 400 is
-the endpoint's verdict on the request, not an answer of the model.
+again can help (408, 409, 425, 429, 5xx, no connection, a broken or late answer, one that the
+engine gave up), with full jitter (Brooker 2015, "Exponential Backoff And Jitter") and never sooner
+than `Retry-After` says. A 400 is the endpoint's verdict on the request, not an answer of the model.
 """
 
 import asyncio
@@ -21,7 +21,7 @@ import aiohttp
 import orjson
 
 from evenhand_evals.log import Attempt
-from evenhand_evals.wire import parse_completion
+from evenhand_evals.wire import aborted, fault
 
 READ_BUFFER = 1 << 20  # with the default of 64 KiB, long answers make the reader pause and resume
 RETRIED = frozenset((408, 409, 425, 429))
@@ -64,7 +64,9 @@ class Answer:
     @property
     def transient(self) -> bool:
         """Whether asking again can help."""
-        return self.status is None or self.status in RETRIED or self.status >= 500
+        if self.status is None or self.status in RETRIED or self.status >= 500:
+            return True
+        return self.status == 200 and aborted(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ def describe(answer: Answer) -> str:
     if answer.status is None:
         return answer.error or "no answer"
     if answer.status == 200:
-        return f"HTTP 200, but the body is no chat answer: {error_text(answer.body)}"
+        return f"HTTP 200, but {fault(answer.body)}: {error_text(answer.body)}"
     return f"HTTP {answer.status}: {error_text(answer.body)}"
 
 
@@ -215,7 +217,7 @@ class Client:
 
 
 def _failure(answer: Answer) -> str | None:
-    if answer.status == 200 and parse_completion(answer.body) is not None:
+    if answer.status == 200 and fault(answer.body) is None:
         return None
     return describe(answer)
 

@@ -11,6 +11,7 @@ REFUSING = frozenset(("content_filter", "sensitive"))
 def judge(task: Task, sample: Sample, completion: Completion) -> Score:
     """Score a completion, and set the outcomes "truncated" and "refused".
 
+    An answer that the engine gave up never comes here: `wire.fault` makes it a failed sample.
     An answer that was cut at its token budget is still scored, and is "truncated" unless it is
     correct. A refusal (the API's own field, or a content filter) is worth what silence is worth.
     """

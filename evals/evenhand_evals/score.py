@@ -1,7 +1,8 @@
 """Scores answers that were made elsewhere: no endpoint, the same verdicts and statistics.
 
 Each line of the file is a JSON object with an `id` or the `prompt`, and the `response` (a text, or
-null where there was none: such a sample failed). `finish_reason` may say that an answer was cut.
+null where there was none: such a sample failed). `finish_reason` may say that an answer was cut,
+or that the engine gave it up ("abort", "error"): then the sample failed too.
 Several lines for one item are its repeats.
 """
 
@@ -28,6 +29,7 @@ from evenhand_evals.manifest import (
 )
 from evenhand_evals.results import RunData, summarise
 from evenhand_evals.types import Completion, Dataset, Sample, Task
+from evenhand_evals.wire import fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,10 +138,12 @@ def _record(task: Task, sample: Sample, repeat: int, response: Response) -> Reco
     }
     if response.text is None:
         return Record(**shared, outcome="failed", reason="the file has no response for it")
-    completion = Completion(response.text, response.finish_reason)
-    score = judge(task, sample, completion)
     message = {"role": "assistant", "content": response.text}
     body = {"choices": [{"message": message, "finish_reason": response.finish_reason}]}
+    failure = fault(body)
+    if failure:
+        return Record(**shared, outcome="failed", reason=failure, response=body)
+    score = judge(task, sample, Completion(response.text, response.finish_reason))
     return Record(**shared, outcome=score.outcome, score=score, response=body)
 
 

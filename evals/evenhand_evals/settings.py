@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from evenhand_evals.errors import UsageError
 from evenhand_evals.types import DataSource
 from evenhand_proxy.decoding import PROFILES, SPELLINGS, DecodingError, parse_setting
@@ -119,11 +121,23 @@ def normalise_url(text: str) -> str:
     return f"{scheme}://{host}/{path or 'v1'}"
 
 
-def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
-    """Parse every `--set NAME=VALUE`.
+def _check_sendable(name: str, value: Any, repeats: int) -> None:
+    grows = canonical(name) == "seed" and _is_integer(value)
+    for sent in (value, value + repeats - 1) if grows else (value,):
+        try:
+            orjson.dumps(sent)
+        except orjson.JSONEncodeError as error:
+            raise UsageError(
+                f"--set {name}: {ascii(sent)[:80]} cannot be sent as JSON ({error}); "
+                f"integers go from {-(2**63)} to {2**64 - 1}, and texts are UTF-8"
+            ) from error
+
+
+def parse_settings(texts: Sequence[str], repeats: int = 1) -> dict[str, Any]:
+    """Parse every `--set NAME=VALUE`; with each of the `repeats` a seed grows by one.
 
     Raises:
-        UsageError: one cannot be parsed, or two set the same parameter.
+        UsageError: one cannot be parsed or sent, or two set the same parameter.
 
     """
     parameters: dict[str, Any] = {}
@@ -134,6 +148,7 @@ def parse_settings(texts: Sequence[str]) -> dict[str, Any]:
             raise UsageError(f"--set {error}") from error
         if any(canonical(name) == canonical(other) for other in parameters):
             raise UsageError(f"--set {text}: {canonical(name)!r} is set twice; keep one of the two")
+        _check_sendable(name, value, repeats)
         parameters[name] = value
     return parameters
 

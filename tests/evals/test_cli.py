@@ -168,6 +168,8 @@ async def test_a_key_is_in_no_file_and_no_output(
         ({"--base-url": "nowhere"}, 2, "--base-url"),
         ({"--base-url": "http://127.0.0.1:9/v1"}, 3, "cannot be reached"),
         ({"--set": "temprature=1"}, 2, "temperature"),
+        ({"--set": "seed=100000000000000000000000"}, 2, "--set seed: 100000000000000000000000"),
+        ({"--set": "temperature=NaN"}, 2, "--set temperature"),
         ({"--repeats": "0"}, 2, "--repeats"),
         ({"--api-key-env": "NO_SUCH_VARIABLE"}, 2, "NO_SUCH_VARIABLE"),
         ({"--data": "missing.jsonl"}, 2, "missing.jsonl"),
@@ -258,6 +260,18 @@ def _responses(path: Path, number: int) -> list[str]:
     rows.append({"id": "no such item", "response": "会下雨"})
     path.write_bytes(b"\n".join(orjson.dumps(row) for row in rows))
     return ["--responses", str(path)]
+
+
+@pytest.mark.parametrize("more", [[], ["--json"]])
+def test_score_of_nothing(tmp_path: Path, more: list[str]) -> None:
+    """Exit code 3 with the first reason, as of a run in which nothing could be scored."""
+    path = tmp_path / "responses.jsonl"
+    path.write_bytes(orjson.dumps({"id": "zh-01", "response": None}))
+    result = invoke("score", "labels", "--responses", str(path), *more)
+    assert result.exit_code == 3
+    assert "no sample could be scored; the first failed with the file has no" in result.stderr
+    if more:
+        assert orjson.loads(result.stdout)["result"]["score"] is None
 
 
 def test_score_items_as_json(tmp_path: Path) -> None:

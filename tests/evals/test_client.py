@@ -99,6 +99,26 @@ async def test_a_200_without_an_answer_is_a_failure(raw: str) -> None:
     assert "no chat answer" in exchange.failure
 
 
+@pytest.mark.parametrize("reason", ["abort", "error"])
+async def test_an_answer_that_the_engine_gave_up_is_asked_again(reason: str) -> None:
+    """Like a 5xx: the second answer counts, and five such are a failure with its reason."""
+    given_up = Reply(finish_reason=reason)
+    exchange, fake = await sample(first(given_up))
+    assert exchange.failure is None
+    assert len(fake.bodies) == 2
+    exchange, fake = await sample(lambda _body, _times: given_up)
+    assert len(fake.bodies) == 5
+    assert f"finish_reason is '{reason}'" in (exchange.failure or "")
+
+
+async def test_content_of_an_unknown_shape_is_a_failure() -> None:
+    """Asking again would not help; the reason shows the content."""
+    raw = '{"choices": [{"message": {"content": {"text": "yes"}}}]}'
+    exchange, fake = await sample(lambda _body, _times: Reply(raw=raw))
+    assert "content is \"{'text': 'yes'}\"" in (exchange.failure or "")
+    assert len(fake.bodies) == 1
+
+
 async def test_a_late_answer_is_a_failure() -> None:
     """The reason says how long was waited."""
     fake = Fake()

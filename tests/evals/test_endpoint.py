@@ -1,5 +1,6 @@
 """What is asked before the first sample, and what it prevents."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,7 +10,9 @@ from evenhand_evals.endpoint import Preflight, preflight
 from evenhand_evals.errors import EndpointError, UsageError
 from evenhand_evals.settings import Decoding, decide
 from evenhand_evals.types import Message
+from evenhand_proxy.config import Config, Model
 from tests.evals.fake import Fake, serving
+from tests.running import running_proxy
 
 MESSAGES = (Message("user", "hello"),)
 RECORD = {
@@ -83,6 +86,17 @@ async def test_a_profile_that_the_proxy_does_not_know() -> None:
     fake.explain = lambda _body: (404, {"error": {"message": "no profile 'hose'"}})
     with pytest.raises(UsageError, match="no profile 'hose'"):
         await ask(fake, decoding=decide("hose", {}, 16))
+
+
+async def test_a_profile_that_our_own_proxy_does_not_know(tmp_path: Path) -> None:
+    """The real proxy says who it is with its error, and its own words are passed on."""
+    config = Config(models={"m": Model("vllm", "http://127.0.0.1:9/v1")})
+    async with running_proxy(config, tmp_path) as proxy, Client(f"{proxy.url}/v1") as client:
+        refused = await client.request("POST", "/decoding/explain", {"model": "m@nope"})
+        with pytest.raises(UsageError, match="nope") as caught:
+            await preflight(client, "m", decide("nope", {}, 16), MESSAGES)
+    assert refused.body["error"]["message"] in str(caught.value)
+    assert "no Evenhand proxy" not in str(caught.value)
 
 
 async def test_a_request_that_a_strict_proxy_refuses() -> None:

@@ -90,6 +90,15 @@ def test_a_finish_reason_is_heeded(tmp_path: Path) -> None:
     assert score(tmp_path, row).run.records[0].outcome == "truncated"
 
 
+@pytest.mark.parametrize("reason", ["abort", "error"])
+def test_what_the_engine_gave_up_failed(tmp_path: Path, reason: str) -> None:
+    """Its text is not what the model would have answered."""
+    row = {"id": "item-0", "response": "yes", "finish_reason": reason}
+    (record,) = score(tmp_path, row).run.records
+    assert (record.outcome, record.score) == ("failed", None)
+    assert reason in (record.reason or "")
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

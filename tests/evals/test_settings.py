@@ -74,6 +74,33 @@ def test_settings_that_cannot_be(texts: list[str], message: str) -> None:
         parse_settings(texts)
 
 
+@pytest.mark.parametrize(
+    ("text", "repeats", "value"),
+    [
+        ("seed=100000000000000000000000", 1, "100000000000000000000000"),
+        ("seed=18446744073709551615", 2, "18446744073709551616"),
+        ('stop="\\ud800"', 1, r"'\\ud800'"),
+    ],
+)
+def test_what_json_cannot_hold(text: str, repeats: int, value: str) -> None:
+    """The parameter, its value, the reason and the fix are named."""
+    name = text.partition("=")[0]
+    with pytest.raises(UsageError, match=f"--set {name}: {value} cannot be sent.*from -922"):
+        parse_settings([text], repeats)
+
+
+def test_the_largest_seed_can_be_sent() -> None:
+    """Only a repeat would be too much."""
+    assert parse_settings(["seed=18446744073709551615"]) == {"seed": 2**64 - 1}
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400"])
+def test_numbers_that_are_not_finite(value: str) -> None:
+    """They are wrong use, like every other value that cannot be sent."""
+    with pytest.raises(UsageError, match=f"--set temperature.*{value}"):
+        parse_settings([f"temperature={value}"])
+
+
 def test_nothing_set_sends_only_the_budget() -> None:
     """The server's hidden defaults stay what they are."""
     decoding = decide(None, {}, 160)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenhand_evals.types import Completion, Message, Usage
-from evenhand_evals.wire import chat_body, parse_completion
+from evenhand_evals.wire import ABORTED, chat_body, fault, parse_completion
 
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -71,8 +71,41 @@ def test_what_is_no_chat_answer(response: Any) -> None:
     assert parse_completion(response) is None
 
 
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ([{"type": "text", "text": "会下"}, {"type": "text", "text": "雨"}], "会下雨"),
+        ([], ""),
+        (None, ""),
+    ],
+)
+def test_parts_are_joined(content: Any, text: str) -> None:
+    """A list of text parts is one text."""
+    response = {"choices": [{"message": {"content": content}}]}
+    assert parse_completion(response) == Completion(text)
+    assert fault(response) is None
+
+
+@pytest.mark.parametrize(
+    "content", [5, {"text": "yes"}, ["yes"], [{"type": "image"}], [{"type": "text", "text": None}]]
+)
+def test_content_of_an_unknown_shape_is_no_empty_answer(content: Any) -> None:
+    """It is none, and the reason shows it."""
+    response = {"choices": [{"message": {"content": content}}]}
+    assert parse_completion(response) is None
+    assert str(content) in (fault(response) or "")
+
+
+@pytest.mark.parametrize("reason", sorted(ABORTED))
+def test_what_the_engine_gave_up_is_no_answer(reason: str) -> None:
+    """Whatever text is there."""
+    response = {"choices": [{"message": {"content": "yes"}, "finish_reason": reason}]}
+    assert f"finish_reason is '{reason}'" in (fault(response) or "")
+
+
 @given(JSON)
 def test_any_json_is_an_answer_or_none(response: Any) -> None:
     """No body makes the reader fail."""
     completion = parse_completion(response)
     assert completion is None or isinstance(completion.text, str)
+    assert completion is not None or fault(response) is not None

@@ -9,7 +9,7 @@ import orjson
 from evenhand_evals.errors import UsageError
 from evenhand_evals.manifest import Manifest
 from evenhand_evals.progress import format_score
-from evenhand_evals.results import Estimate, Result
+from evenhand_evals.results import Estimate, Result, RunData
 from evenhand_evals.settings import nearest_names
 from evenhand_evals.types import Task
 
@@ -60,6 +60,13 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
 def note(text: str) -> None:
     """Say something on standard error."""
     click.echo(text, err=True)
+
+
+def note_none_scored(run: RunData) -> None:
+    """Say on standard error that a run has no score, and the first reason."""
+    reasons = [record.reason for record in run.records if record.reason]
+    why = f"the first failed with {reasons[0]}" if reasons else "the run holds none"
+    note(f"evenhand: no sample could be scored; {why}")
 
 
 def _metric_row(name: str, estimate: Estimate) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ COMMANDS = {
     "score": ("evenhand_evals.cli.score:score", "Score answers that were made elsewhere."),
 }
 
+NONE_SCORED = 3
 INTERRUPTED = 130
 
 

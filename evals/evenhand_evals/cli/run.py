@@ -8,8 +8,15 @@ from typing import Any, TypeVar
 
 import click
 
-from evenhand_evals.cli.output import find_task, json_option, note, print_json, print_result
-from evenhand_evals.cli.root import INTERRUPTED
+from evenhand_evals.cli.output import (
+    find_task,
+    json_option,
+    note,
+    note_none_scored,
+    print_json,
+    print_result,
+)
+from evenhand_evals.cli.root import INTERRUPTED, NONE_SCORED
 from evenhand_evals.manifest import MANIFEST_NAME
 from evenhand_evals.results import RunData, load_run
 from evenhand_evals.run import run_task
@@ -24,8 +31,6 @@ from evenhand_evals.settings import (
 from evenhand_evals.types import Task
 
 T = TypeVar("T")
-
-NONE_SCORED = 3
 
 
 def run_async(main: Coroutine[Any, Any, T]) -> T:
@@ -113,7 +118,9 @@ def run(
     done (exit code 130); --resume goes on. Exit code 3 if the endpoint failed.
     """
     settings = RunSettings(
-        base_url=normalise_url(base_url), parameters=parse_settings(texts), **options
+        base_url=normalise_url(base_url),
+        parameters=parse_settings(texts, options["repeats"]),
+        **options,
     )
     finished = _run(find_task(task), settings)
     shown = finished or load_run(settings.out)
@@ -122,10 +129,5 @@ def run(
         note("evenhand: interrupted; the same command with --resume goes on")
         ctx.exit(INTERRUPTED)
     if shown.result.score is None:
-        note(f"evenhand: no sample could be scored; {_first_reason(shown)}")
+        note_none_scored(shown)
         ctx.exit(NONE_SCORED)
-
-
-def _first_reason(run: RunData) -> str:
-    reasons = [record.reason for record in run.records if record.reason]
-    return f"the first failed with {reasons[0]}" if reasons else "the run holds none"

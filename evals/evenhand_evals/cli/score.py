@@ -10,10 +10,12 @@ from evenhand_evals.cli.output import (
     find_task,
     json_option,
     note,
+    note_none_scored,
     print_json,
     print_result,
     print_table,
 )
+from evenhand_evals.cli.root import NONE_SCORED
 from evenhand_evals.log import Record
 from evenhand_evals.score import Scored, score_responses
 from evenhand_evals.settings import data_source
@@ -32,8 +34,19 @@ SHOWN = 5
 @click.option("--data", type=click.Path(path_type=Path), help="A file, a folder or a data set.")
 @click.option("--items", is_flag=True, help="Print the outcome of every item.")
 @json_option
-def score(task: str, responses: Path, data: Path | None, items: bool, as_json: bool) -> None:
+@click.pass_context
+def score(
+    ctx: click.Context,
+    /,
+    task: str,
+    responses: Path,
+    data: Path | None,
+    items: bool,
+    as_json: bool,
+) -> None:
     """Score the answers in a file on TASK, without an endpoint.
+
+    Exit code 3 if no line could be scored: each says that there was no response.
 
     With --json: {"task", "result", "unknown", "missing"}, and with --items also "items": a list of
     {"item", "repeat", "outcome", "value", "metrics", "extracted", "explanation"}, value null where
@@ -41,6 +54,13 @@ def score(task: str, responses: Path, data: Path | None, items: bool, as_json: b
     """
     chosen = find_task(task)
     scored = score_responses(chosen, chosen.load(data_source(data)), responses)
+    _show(scored, items=items, as_json=as_json)
+    if scored.run.result.score is None:
+        note_none_scored(scored.run)
+        ctx.exit(NONE_SCORED)
+
+
+def _show(scored: Scored, *, items: bool, as_json: bool) -> None:
     if as_json:
         print_json(_document(scored, items=items))
         return

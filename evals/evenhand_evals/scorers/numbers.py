@@ -69,6 +69,14 @@ _MARKER = re.compile(
 _HASHES = re.compile(r"####[ \t]*([^\n]*)")
 _BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
 _BOLD = re.compile(r"\*\*([^*\n]+)\*\*")
+_BEFORE = re.compile(
+    r"[\s*_`\"'“”(\[{\\≈~:]*"
+    r"(?:(?:about|approximately|around|exactly|only|just|equal to|a total of|Rs\.?|USD"
+    r"|大约|约|一共|总共|共)[\s*_:]*)?"
+)
+_ASIDE = re.compile(r"(?<=\S)(?<!\\)\s*\([^()]*\)")
+_UNIT_POWER = re.compile(r"(?<=[A-Za-z])\^?\{?[23]\}?(?!\w)")
+_UNIT_WORDS = 3
 _SENTENCE_END = re.compile(r"[.!?;](?=\s|$)")
 _CHINESE = re.compile(r"[零〇一二两三四五六七八九十百千万亿]+")
 _CHINESE_DIGITS = {character: value for value, character in enumerate("零一二三四五六七八九")} | {
@@ -168,11 +176,52 @@ def _bare(clause: str) -> tuple[Fraction, str] | None:
     return found if re.fullmatch(r"[^\d:.]*\.?", part[len(found[1]) :]) else None
 
 
+def _alone(statement: str) -> tuple[Fraction, str] | None:
+    """The number that a statement consists of, dress and a unit of few words aside."""
+    statement = statement[_BEFORE.match(statement).end() :]  # type: ignore[union-attr]
+    chinese = _CHINESE.match(statement)
+    if chinese:
+        value = chinese_number(chinese.group())
+        rest = statement[chinese.end() :]
+        found = None if value is None else (Fraction(value), chinese.group())
+        if re.search(r"\d", rest) or _CHINESE.search(rest):
+            return None
+    else:
+        found = next(numbers(statement), None)
+        if found is None or not statement.startswith(found[1]):
+            return None
+        rest = statement[len(found[1]) :]
+    rest = _UNIT_POWER.sub("", rest)
+    words = re.findall(r"[^\W\d_]+", rest)
+    return None if re.search(r"\d", rest) or len(words) > _UNIT_WORDS else found
+
+
+def _stated(marker: re.Match[str]) -> tuple[Fraction, str] | None:
+    """The number that the words after a marker consist of.
+
+    GSM8K's prompt ends in "Answer:", so a model may begin its whole working with that word: words
+    before the number, further numbers in the sentence, or a calculation that is not the last thing
+    in the text are working, and no statement of the answer.
+    """
+    after = marker.string[marker.end() :]
+    lines = [line for line in after.split("\n") if re.search(r"\w", line)]
+    if not lines:
+        return None
+    sentence = _SENTENCE_END.split(lines[0], maxsplit=1)[0]
+    _, equals, right = _ASIDE.sub("", sentence.strip()).rpartition("=")
+    if equals and next(numbers(after.partition(sentence)[2]), None) is not None:
+        return None
+    listed = "\n" in marker.group() and not equals  # there "- 5" is an item of a list
+    right = re.sub(r"^([\s*_$]*)-\s+(?=[$£€¥.\d])", r"\1" if listed else r"\1-", right)
+    return _alone(right.strip())
+
+
 def _after_markers(text: str) -> Iterator[tuple[Fraction, str] | None]:
     for marker in reversed(list(_MARKER.finditer(text))):
-        lines = [line for line in text[marker.end() :].split("\n") if line.strip()]
-        for line in lines[:2]:
-            yield _first(_SENTENCE_END.split(line, maxsplit=1)[0])
+        stated = _stated(marker)
+        yield stated
+        if stated is None and next(numbers(text[marker.end() :].lstrip().split("\n")[0]), None):
+            return
 
 
 def _in_bold(text: str) -> Iterator[tuple[Fraction, str] | None]:
@@ -183,8 +232,9 @@ def _in_bold(text: str) -> Iterator[tuple[Fraction, str] | None]:
 
 def _right_of_equals(text: str) -> Iterator[tuple[Fraction, str] | None]:
     _, equals, right = text.strip().split("\n")[-1].rpartition("=")
-    if equals:
-        yield next(numbers(right), None)
+    sentence, *more = _SENTENCE_END.split(right, maxsplit=1)
+    if equals and not any(True for _ in numbers("".join(more))):  # else it was but a step
+        yield next(numbers(sentence), None)
 
 
 def read_number(text: str) -> Reading | None:
@@ -192,8 +242,11 @@ def read_number(text: str) -> Reading | None:
 
     What states the answer most plainly wins: the last `#### 18`, then the last `\boxed{18}`, the
     last "answer is 18" or "答案：18", a bold number in the last line, the right-hand side of the
-    last line's last `=`, and at last the last number of the text. A statement with `=` is read at
-    its right-hand side. A percent sign and a unit are dropped; "million" and 万 multiply.
+    last line's last `=` unless a later sentence has numbers, and at last the last number of the
+    text. The words "the answer is" count only before nothing but a number, or a calculation of it,
+    and its unit: "Answer: Tom has 3 apples and buys 5 more, so he has 8" is a working. A statement
+    with `=` is read at its right-hand side. A percent sign and a unit are dropped; "million" and 万
+    multiply.
 
     Measured on GSM8K's 1,319 published solutions with their `#### ` line and `<<...>>` marks taken
     away, so that only prose is left: 1,307 are read right; the last number alone would be right
