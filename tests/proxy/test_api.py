@@ -87,6 +87,8 @@ async def test_unknown_routes_have_openais_shape(
     """404 and 405 look like every other error."""
     missing = await http.get(proxy.url + "/v1/nope")
     assert (missing.status_code, missing.json()["error"]["code"]) == (404, "route_not_found")
+    short = await http.post(proxy.url + "/chat/completions", json={})
+    assert "Did you mean /v1/chat/completions?" in short.json()["error"]["message"]
     wrong = await http.delete(proxy.url + "/v1/models")
     assert (wrong.status_code, wrong.json()["error"]["code"]) == (405, "method_not_allowed")
 

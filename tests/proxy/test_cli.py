@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import socket
 import sys
 from pathlib import Path
 
@@ -114,3 +115,15 @@ async def test_explain_names_the_nearest_model_and_parameter(tmp_path: Path) -> 
     wrong = ("--model", "m", "--set", "temprature=0")
     code, _, problems = await evenhand("explain", "--config", file, *wrong)
     assert (code, "'temperature'" in problems) == (2, True)
+
+
+async def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
+    """Before anything slow is started."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        code, _, problems = await evenhand(
+            "serve", "--config", config_file(tmp_path), f"--port={port}", f"--data-dir={tmp_path}"
+        )
+    assert code == 2
+    assert problems.startswith(f"evenhand: listen: 127.0.0.1:{port} cannot be used: ")
+    assert "Traceback" not in problems

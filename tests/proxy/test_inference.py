@@ -180,7 +180,10 @@ async def test_engine_errors_come_in_openais_shape(
     engine.reply = plain(said, 400, "retry-after: 7")
     answer = await http.post(proxy.url + CHAT, json=body())
     assert answer.status_code == 400
-    assert answer.json()["error"]["message"] == message
+    error = answer.json()["error"]
+    assert error["message"] == message
+    assert error.keys() == {"message", "type", "param", "code"}
+    assert isinstance(error["code"], str)
     assert answer.headers["retry-after"] == "7"
     assert (await proxy.settled())[0].outcome.kind == "refused"
 

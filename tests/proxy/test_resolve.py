@@ -196,6 +196,12 @@ def test_sglang_takes_max_tokens_zero_as_no_limit() -> None:
     assert "effective" not in zero
 
 
+def test_llamacpp_generates_a_token_for_max_tokens_zero() -> None:
+    """As seen on the server: 0 is not nothing."""
+    zero = entry(resolved("llamacpp", max_tokens=0), "max_tokens")
+    assert (zero["sent"], zero["effective"], zero["action"]) == (0, 1, "clamped")
+
+
 def test_openai_has_no_top_k_and_the_drop_is_recorded() -> None:
     """What the dialect lacks is not sent, and stands in record and changes."""
     resolution = resolved("openai", top_k=5, temperature=0.5)

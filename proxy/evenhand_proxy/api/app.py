@@ -114,7 +114,11 @@ async def _answer_foreign_error(request: Request, error: Exception) -> JSONRespo
     """Give an unknown path or a wrong method OpenAI's shape too."""
     if not isinstance(error, StarletteHTTPException):
         raise error
-    message = f"{request.method} {request.url.path}: {error.detail}. See GET /docs for the routes."
+    path = request.url.path
+    hint = "See GET /docs for the routes."
+    if f"/v1{path}" in ROUTES:
+        hint = f"Did you mean /v1{path}? Give the client a base URL that ends in /v1."
+    message = f"{request.method} {path}: {error.detail}. {hint}"
     kind = {404: RouteNotFound, 405: MethodNotAllowed}.get(error.status_code, RequestError)
     return JSONResponse(kind(message).body(), error.status_code, error.headers)
 

@@ -47,7 +47,7 @@ def relayed(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
 
 
 def in_openai_shape(status: int, body: bytes) -> bytes:
-    """Give an engine's error body in OpenAI's shape; one that has it already stays as it is.
+    """Give an engine's error body in OpenAI's shape, whatever it has of it already.
 
     SGLang answers `{"object": "error", "message", ...}` and FastAPI `{"detail": ...}`.
     """
@@ -55,9 +55,9 @@ def in_openai_shape(status: int, body: bytes) -> bytes:
         document: Any = orjson.loads(body)
     except orjson.JSONDecodeError:
         document = body.decode("utf-8", "replace")[:2000]
-    if isinstance(document, dict) and isinstance(document.get("error"), dict):
-        return body
     found = document if isinstance(document, dict) else {}
+    if isinstance(found.get("error"), dict):
+        found = found["error"]
     message = found.get("message") or found.get("detail") or found.get("error") or document
     kind = "invalid_request_error" if status < 500 else "upstream_error"
     return orjson.dumps(
@@ -66,7 +66,7 @@ def in_openai_shape(status: int, body: bytes) -> bytes:
                 "message": message if isinstance(message, str) else orjson.dumps(message).decode(),
                 "type": found.get("type") or kind,
                 "param": found.get("param"),
-                "code": found.get("code") or status,
+                "code": str(found.get("code") or status),
             }
         }
     )

@@ -17,7 +17,7 @@ import uvloop
 from evenhand_proxy.api.app import build_app
 from evenhand_proxy.cli.model import ensure_local
 from evenhand_proxy.cli.output import data_dir_option, resolve_data_dir
-from evenhand_proxy.config import Config, Model
+from evenhand_proxy.config import Config, Listen, Model
 from evenhand_proxy.config_file import load
 from evenhand_proxy.engines.local import LocalEngine
 from evenhand_proxy.errors import ConfigError, EngineError
@@ -88,6 +88,7 @@ def serve(
 
 async def _serve(config: Config, local: str | None, slots: int, context: int, folder: Path) -> None:
     async with AsyncExitStack() as stack:
+        listener = stack.enter_context(_bind(config.listen))
         engine = None
         if local is not None:
             engine = await _local_engine(stack, local, slots, context, folder)
@@ -113,9 +114,9 @@ async def _serve(config: Config, local: str | None, slots: int, context: int, fo
                 timeout_keep_alive=75,
             )
         )
-        await _serve_while(server, engine)
+        await _serve_while(server, listener, engine)
         if not server.started:
-            raise ConfigError(f"listen: {listen.host}:{listen.port} could not be served; see above")
+            raise ConfigError("serve: the proxy could not start; see above")
 
 
 async def _local_engine(
@@ -128,9 +129,23 @@ async def _local_engine(
     return await stack.enter_async_context(engine)
 
 
-async def _serve_while(server: uvicorn.Server, engine: LocalEngine | None) -> None:
+def _bind(listen: Listen) -> socket.socket:
+    """Take the address before anything slow is started."""
+    family = socket.AF_INET6 if ":" in listen.host else socket.AF_INET
+    try:
+        return socket.create_server((listen.host, listen.port), family=family, backlog=2048)
+    except OSError as error:
+        raise ConfigError(
+            f"listen: {listen.host}:{listen.port} cannot be used: {error.strerror}; "
+            "choose another --port, or 0 for a free one"
+        ) from error
+
+
+async def _serve_while(
+    server: uvicorn.Server, listener: socket.socket, engine: LocalEngine | None
+) -> None:
     """Serve until told to stop, or until the embedded engine ends by itself."""
-    serving = asyncio.ensure_future(server.serve())
+    serving = asyncio.ensure_future(server.serve(sockets=[listener]))
     if engine is None:
         return await serving
     ended = asyncio.ensure_future(engine.wait())

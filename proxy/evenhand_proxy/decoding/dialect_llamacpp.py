@@ -33,6 +33,9 @@ _COUNT = (
         reason="counts are 32 bits wide: a larger one wraps around",
     ),
 )
+_AT_LEAST_ONE = (
+    Rewrite(when=Range(0, 0), becomes=1, reason="0 still generates one token, as seen on b11549"),
+)
 _WINDOW = "over the last 64 tokens"
 
 
@@ -85,6 +88,7 @@ def _shared() -> dict[str, Rule]:
             accepts=("max_completion_tokens", "n_predict"),
             range=Range(-1),
             default=-1,
+            rewrites=_AT_LEAST_ONE,
             note="-1 is until the context or an end token",
         ),
         "n": Rule("n", f"{_SCHEMA} L63-64", accepts=("n_cmpl",), range=Range(1), default=1),
