@@ -17,6 +17,7 @@ from evenhand_proxy.decoding import (
     Profile,
     Resolution,
     Route,
+    lookalike,
     resolve,
 )
 from evenhand_proxy.engines.monitor import EngineMonitor
@@ -47,7 +48,7 @@ class Decoder:
         self, body: Mapping[str, Any], route: Route, served: Served, profile: Profile | None
     ) -> Decoded:
         """Resolve the decoding parameters of one request."""
-        asked = {key: body[key] for key in body if key in SPELLINGS}
+        asked = {key: body[key] for key in body if key in SPELLINGS or lookalike(key)}
         key = (
             served.name,
             route,

@@ -6,9 +6,10 @@ A leaf: standard library only. It is the one package of the proxy that the eval 
 from evenhand_proxy.decoding.dialects import DIALECTS, Route
 from evenhand_proxy.decoding.errors import DecodingError
 from evenhand_proxy.decoding.facts import EngineFacts
+from evenhand_proxy.decoding.lookalikes import lookalike
 from evenhand_proxy.decoding.profiles import PROFILES, Profile
-from evenhand_proxy.decoding.record import Change, DecodingRecord, ParameterRecord
-from evenhand_proxy.decoding.resolve import Resolution, Violation, resolve
+from evenhand_proxy.decoding.record import Change, DecodingRecord, ParameterRecord, Violation
+from evenhand_proxy.decoding.resolve import Resolution, resolve
 from evenhand_proxy.decoding.settings import canonical, nearest, parse_setting, split_model
 from evenhand_proxy.decoding.vocabulary import ABSENT, PARAMETERS, SPELLINGS, Mode, Parameter
 
@@ -30,6 +31,7 @@ __all__ = [
     "Route",
     "Violation",
     "canonical",
+    "lookalike",
     "nearest",
     "parse_setting",
     "resolve",

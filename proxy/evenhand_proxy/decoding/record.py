@@ -51,6 +51,19 @@ class ParameterRecord:
 
 
 @dataclass(frozen=True, slots=True)
+class Violation:
+    """A parameter that cannot be honoured as asked, in the words of a strict-mode error."""
+
+    parameter: str
+    value: Any
+    reason: str
+    fix: str
+
+    def __str__(self) -> str:
+        return f"{self.parameter}: {self.value!r} cannot be honoured: {self.reason}. {self.fix}"
+
+
+@dataclass(frozen=True, slots=True)
 class Change:
     """One way in which what was used differs from what was asked."""
 

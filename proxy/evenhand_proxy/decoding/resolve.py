@@ -14,8 +14,9 @@ from evenhand_proxy.decoding.asked import Asked, ask
 from evenhand_proxy.decoding.dialect import Dialect, Range, Rule
 from evenhand_proxy.decoding.facts import EngineFacts
 from evenhand_proxy.decoding.fingerprint import fingerprint
+from evenhand_proxy.decoding.lookalikes import strangers
 from evenhand_proxy.decoding.profiles import Profile
-from evenhand_proxy.decoding.record import DecodingRecord, ParameterRecord
+from evenhand_proxy.decoding.record import DecodingRecord, ParameterRecord, Violation
 from evenhand_proxy.decoding.values import fault
 from evenhand_proxy.decoding.vocabulary import (
     ABSENT,
@@ -25,19 +26,6 @@ from evenhand_proxy.decoding.vocabulary import (
     Mode,
     Source,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """A parameter that cannot be honoured as asked, in the words of a strict-mode error."""
-
-    parameter: str
-    value: Any
-    reason: str
-    fix: str
-
-    def __str__(self) -> str:
-        return f"{self.parameter}: {self.value!r} cannot be honoured: {self.reason}. {self.fix}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,10 +76,12 @@ def resolve(
             default = _default(name, rule, facts, pin=mode == "pin")
             if default is not None:
                 records[name] = default
+    unknown = strangers(body, dialect, violations)
     _rewrite(records, dialect)
     _strategy(records)
     if mode == "strict":
         _refuse(records, violations)
+        _refuse(unknown, violations)
     remove, put = _edit(body, asked, records, dialect)
     identity = facts.identity()
     record = DecodingRecord(
@@ -100,7 +90,7 @@ def resolve(
         engine_identity=identity,
         mode=mode,
         fingerprint=fingerprint(_decisive(records, dialect), model, identity),
-        parameters=tuple(records.values()),
+        parameters=(*records.values(), *unknown.values()),
     )
     return Resolution(record, tuple(violations), remove, put)
 
@@ -345,14 +335,15 @@ def _strategy(records: dict[str, ParameterRecord]) -> None:
 
 def _refuse(records: dict[str, ParameterRecord], violations: list[Violation]) -> None:
     for violation in violations:
-        records[violation.parameter] = replace(
-            records[violation.parameter],
-            action="refused",
-            sent=ABSENT,
-            effective=ABSENT,
-            evidence=None,
-            reason=f"{violation.reason}. {violation.fix}",
-        )
+        if violation.parameter in records:
+            records[violation.parameter] = replace(
+                records[violation.parameter],
+                action="refused",
+                sent=ABSENT,
+                effective=ABSENT,
+                evidence=None,
+                reason=f"{violation.reason}. {violation.fix}",
+            )
 
 
 def _edit(
