@@ -5,7 +5,6 @@ the last, and integers past 64 bits become floats.
 """
 
 import json
-import re
 from typing import Any
 
 import orjson
@@ -29,8 +28,9 @@ FORBIDDEN = frozenset(
 
 _TOP_LEVEL = ("input", "messages", "model", "prompt", "response_format", "stream", "tools")
 _WATCHED = {name: b'"' + name.encode() + b'"' for name in (*SPELLINGS, *_TOP_LEVEL)}
-_LONG_NUMBER = re.compile(rb"(?<![.\d])\d{16}")
-"""Whole digits that a 64-bit float may lose."""
+_DIGITS = bytes(ord("0") if chr(byte).isdecimal() and byte < 128 else 32 for byte in range(256))
+_LONG_NUMBER = b"0" * 19
+"""The shortest whole number beyond 64 bits, of which orjson makes a float."""
 
 _INT64 = range(-(2**63), 2**64)
 
@@ -76,7 +76,7 @@ def serialise(document: Any) -> bytes:
 
 def _needs_care(body: bytes, document: dict[str, Any]) -> bool:
     """Whether a watched key might stand twice, or a number may have lost digits."""
-    if b"\\u00" in body or "logit_bias" in document or _LONG_NUMBER.search(body):
+    if b"\\u00" in body or "logit_bias" in document or _LONG_NUMBER in body.translate(_DIGITS):
         return True
     return any(name in document and body.count(_WATCHED[name]) > 1 for name in _WATCHED)
 

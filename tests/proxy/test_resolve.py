@@ -20,41 +20,6 @@ ENGINES = sorted(DIALECTS)
 GREEDY = PROFILES["greedy"]
 
 
-OTHER_FIELDS = (
-    "messages",
-    "model",
-    "stream",
-    "stream_options",
-    "tools",
-    "tool_choice",
-    "user",
-    "prompt",
-    "response_format",
-    "min_tokens",
-    "min_new_tokens",
-    "best_of",
-    "typical_p",
-    "ignore_eos",
-    "stop_token_ids",
-    "top_n_sigma",
-    "top_a",
-    "length_penalty",
-    "reasoning_effort",
-    "metadata",
-    "chat_template_kwargs",
-    "parallel_tool_calls",
-    "store",
-    "repeat_last_n",
-    "prompt_logprobs",
-    "logprobs_mode",
-    "dry_multiplier",
-    "xtc_probability",
-    "echo",
-    "n_probs",
-    "max_input_tokens",
-)
-
-
 def resolved(engine: str, route: str = "chat", /, **body: Any) -> Resolution:
     """Resolve a body on an engine whose facts are fully known."""
     facts = EngineFacts(engine, flags={"deterministic": False}, model_defaults={})
@@ -334,30 +299,6 @@ def test_a_value_of_the_wrong_type_is_told_and_not_guessed(
     (change,) = resolution.record.changes
     assert (change.parameter, change.old) == (name, value)
     assert resolution.record.fingerprint != resolved(engine).record.fingerprint
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize(
-    ("typed", "meant"),
-    [("temprature", "temperature"), ("topp", "top_p"), ("maxTokens", "max_tokens")],
-)
-def test_a_mistyped_parameter_is_told(engine: str, typed: str, meant: str) -> None:
-    """Engines ignore it without a word; the record and the changes have one."""
-    body: dict[str, Any] = {typed: 1}
-    resolution = resolved(engine, **body)
-    assert resolution.apply(body) == body
-    assert [change.parameter for change in resolution.record.changes] == [typed]
-    assert f"did you mean {meant}?" in entry(resolution, typed)["reason"]
-    facts = EngineFacts(engine)
-    strict = resolve(body, DIALECTS[engine]["chat"], model="m", facts=facts, mode="strict")
-    assert entry(strict, typed)["action"] == "refused"
-
-
-@pytest.mark.parametrize("name", OTHER_FIELDS)
-def test_other_fields_are_not_taken_for_typing_errors(name: str) -> None:
-    """Real fields of requests and engines pass without a word."""
-    body: dict[str, Any] = {name: 1}
-    assert resolved("vllm", **body).record.changes == ()
 
 
 def test_the_servers_own_limit_narrows_the_range() -> None:

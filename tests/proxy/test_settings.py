@@ -41,7 +41,7 @@ def test_a_profile_stands_behind_the_last_at_sign(name: str, parts: tuple[str, s
     assert split_model(name) == parts
 
 
-@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400"])
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400", "[1e400]"])
 def test_numbers_that_json_cannot_hold_are_refused(value: str) -> None:
     """They would reach the engine as null."""
     with pytest.raises(DecodingError, match="is not a finite number"):

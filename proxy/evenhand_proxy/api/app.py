@@ -15,7 +15,8 @@ from evenhand_proxy.api import docs, explain, health, models
 from evenhand_proxy.api.catalog import Catalog
 from evenhand_proxy.api.decoder import Decoder
 from evenhand_proxy.api.guard import Guard, Receive, Scope, Send
-from evenhand_proxy.api.inference import ROUTES, InferenceRoutes, own_headers
+from evenhand_proxy.api.inference import ROUTES, InferenceRoutes
+from evenhand_proxy.api.request_ids import RequestIds, id_headers
 from evenhand_proxy.api.services import Services
 from evenhand_proxy.audit.journal import JOURNAL_FILE, Journal
 from evenhand_proxy.config import Config
@@ -30,8 +31,9 @@ from evenhand_proxy.upstream.aiohttp_client import AiohttpTransport
 class Gateway:
     """The ASGI application. Hot paths never reach FastAPI, which costs 100 microseconds each."""
 
-    def __init__(self, inference: InferenceRoutes, rest: FastAPI, services: Services) -> None:
-        self._inference = inference
+    def __init__(self, services: Services, rest: FastAPI) -> None:
+        self._ids = RequestIds()
+        self._inference = InferenceRoutes(services, self._ids)
         self._rest = rest
         self.services = services
 
@@ -40,7 +42,7 @@ class Gateway:
         if scope["type"] == "http" and scope["path"] in ROUTES:
             await self._inference(scope, receive, send)
         elif scope["type"] == "http":
-            await self._rest(scope, receive, _named(send, self._inference.new_request_id()))
+            await self._rest(scope, receive, _named(send, self._ids.new()))
         else:
             await self._rest(scope, receive, send)
 
@@ -50,7 +52,7 @@ def _named(send: Send, request_id: str) -> Send:
 
     async def named(message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            message["headers"] = [*message["headers"], *own_headers(request_id)]
+            message["headers"] = [*message["headers"], *id_headers(request_id)]
         await send(message)
 
     return named
@@ -101,7 +103,7 @@ def build_app(config: Config, data_dir: Path) -> Gateway:
     for routes in (models, explain, health, docs):
         rest.include_router(routes.router(services))
     docs.describe_hot_routes(rest)
-    return Gateway(InferenceRoutes(services), rest, services)
+    return Gateway(services, rest)
 
 
 async def _answer_error(_: Request, error: Exception) -> JSONResponse:

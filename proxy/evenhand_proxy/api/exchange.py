@@ -59,9 +59,8 @@ class Exchange:
         self._first_byte: float | None = None
         several = prepared.document.get("n") not in (None, 1)
         self._reader = StreamReader(keep=self._keeps_text(), several=several)
-        self._begun = False
         self._content: bytes | None = None
-        self._facts = AnswerFacts()
+        self._facts: AnswerFacts | None = None
         self._gone = False
         self._audited = True
 
@@ -128,7 +127,7 @@ class Exchange:
 
     async def _tell(self, error: HTTPError) -> None:
         """Answer with an error: as the answer, or as the last event of a stream that has begun."""
-        if not self._begun:
+        if self._status is None:
             self._begin(error.status)
             await send_error(self._send, error, self._prepared.headers)
             return
@@ -168,7 +167,8 @@ class Exchange:
         return "completed", None
 
     async def _relay_error(self, answer: UpstreamAnswer) -> tuple[OutcomeKind, str | None]:
-        body = in_openai_shape(answer.status, await answer.read())
+        said = in_openai_shape(answer.status, await answer.read())
+        body = orjson.dumps(said)
         if answer.status in (401, 403):
             raise UpstreamError(
                 f"The engine refuses the proxy's own key (HTTP {answer.status}). "
@@ -180,40 +180,37 @@ class Exchange:
         kept = [item for item in relayed(answer.headers.items()) if item[0] != b"content-type"]
         headers = [*self._prepared.headers, *kept, JSON]
         await send_whole(self._send, answer.status, headers, body)
-        message = orjson.loads(body)["error"].get("message")
-        return "refused" if answer.status < 500 else "upstream_failed", str(message)[:500]
+        message: str = said["error"]["message"]
+        return "refused" if answer.status < 500 else "upstream_failed", message[:500]
 
     async def _relay_stream(self, answer: UpstreamAnswer) -> tuple[OutcomeKind, str | None]:
         """Relay an SSE stream: bytes untouched, one write for each read."""
         headers = [*self._prepared.headers, *relayed(answer.headers.items())]
         headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
         send, feed = self._send, self._reader.feed
-        self._status, self._begun = answer.status, True
+        self._status = answer.status
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         async for chunk in answer.chunks():
             if self._first_byte is None:
                 self._begin(answer.status)
             feed(chunk)
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
-        self._facts = self._reader.facts()
-        ended = self._reader.done or self._facts.finish_reasons or self._facts.error
-        if not ended:
+        self._facts = facts = self._reader.facts()
+        if not (self._reader.done or facts.finish_reasons or facts.error):
             raise UpstreamBroken("The engine ended the stream without a finish reason or [DONE].")
         await send({"type": "http.response.body", "body": b""})
         self._content = self._reader.content
-        if self._facts.error is not None:
-            return "upstream_failed", self._facts.error[:500]
+        if facts.error is not None:
+            return "upstream_failed", facts.error[:500]
         return "completed", None
 
     def _begin(self, status: int) -> None:
         """Note that the answer begins, or for a stream that its first byte is there."""
-        self._status, self._begun = status, True
+        self._status = status
         self._first_byte = time.monotonic() - self._started
 
     def _close(self, kind: OutcomeKind, reason: str | None) -> None:
-        facts = self._facts
-        if kind != "completed":
-            facts = self._reader.facts()
+        facts = self._facts or self._reader.facts()
         outcome = Outcome(
             request_id=self._prepared.opening.request_id,
             closed_at=time.time(),
@@ -243,7 +240,8 @@ class Exchange:
     async def _estimate_and_record(self, outcome: Outcome) -> None:
         """Count the tokens that the engine did not, in a thread: tiktoken is slow on long text."""
         self._services.tokens.start()  # only now: tiktoken may fetch its encoding from the network
-        text = self._facts.text or await asyncio.to_thread(self._reader.text)
+        plain = self._facts.text if self._facts else ""
+        text = plain or await asyncio.to_thread(self._reader.text)
         usage = await asyncio.to_thread(
             self._services.tokens.estimate_usage, self._prepared.document, text
         )

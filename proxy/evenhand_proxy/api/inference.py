@@ -4,8 +4,6 @@ guard -> wire.parse -> catalog -> decode -> exchange (audit.open, upstream, rela
 """
 
 import logging
-import os
-import random
 import re
 import time
 from collections.abc import Mapping
@@ -16,6 +14,7 @@ from evenhand_proxy.api.catalog import Served
 from evenhand_proxy.api.decoder import Decoded
 from evenhand_proxy.api.exchange import Exchange, Prepared
 from evenhand_proxy.api.guard import Caller, ClientGone, Receive, Scope, Send, read_body
+from evenhand_proxy.api.request_ids import RequestIds, id_headers
 from evenhand_proxy.api.respond import send_error
 from evenhand_proxy.api.services import Services
 from evenhand_proxy.decoding import Profile, Route
@@ -37,19 +36,14 @@ _CLIENT_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
 class InferenceRoutes:
     """Serves `ROUTES`."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, ids: RequestIds) -> None:
         self._services = services
-        # Not os.urandom each time: it lets go of the interpreter, and the writer threads take it.
-        self._chance = random.Random(os.urandom(16))  # noqa: S311 - ids are names, not secrets
-
-    def new_request_id(self) -> str:
-        """Give 32 hexadecimal digits that sort by time: milliseconds, then chance."""
-        return f"{time.time_ns() // 1_000_000:012x}{self._chance.getrandbits(80):020x}"
+        self._ids = ids
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request; nothing escapes but a cancellation."""
-        request_id = self.new_request_id()
-        headers = own_headers(request_id)
+        request_id = self._ids.new()
+        headers = id_headers(request_id)
         try:
             _check_method(scope["method"])
             caller, named = self._services.guard.admit(scope["headers"])
@@ -92,7 +86,7 @@ class InferenceRoutes:
                 _upstream_body(body, document, served, decoded),
                 served.model.timeouts,
             ),
-            headers=[*own_headers(request_id), *decoded.headers],
+            headers=[*id_headers(request_id), *decoded.headers],
             document=document,
             refusal=_refusal(served, decoded),
         )
@@ -139,12 +133,6 @@ def _check_method(method: str) -> None:
 
 
 _PATHS = {route: path for path, route in ROUTES.items()}
-
-
-def own_headers(request_id: str) -> list[tuple[bytes, bytes]]:
-    """Give the headers that name a request, ours and the one that OpenAI's SDKs read."""
-    identity = request_id.encode()
-    return [(b"evenhand-request-id", identity), (b"x-request-id", identity)]
 
 
 def _upstream_body(

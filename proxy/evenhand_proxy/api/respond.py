@@ -46,7 +46,7 @@ def relayed(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
     ]
 
 
-def in_openai_shape(status: int, body: bytes) -> bytes:
+def in_openai_shape(status: int, body: bytes) -> dict[str, Any]:
     """Give an engine's error body in OpenAI's shape, whatever it has of it already.
 
     SGLang answers `{"object": "error", "message", ...}` and FastAPI `{"detail": ...}`.
@@ -60,13 +60,11 @@ def in_openai_shape(status: int, body: bytes) -> bytes:
         found = found["error"]
     message = found.get("message") or found.get("detail") or found.get("error") or document
     kind = "invalid_request_error" if status < 500 else "upstream_error"
-    return orjson.dumps(
-        {
-            "error": {
-                "message": message if isinstance(message, str) else orjson.dumps(message).decode(),
-                "type": found.get("type") or kind,
-                "param": found.get("param"),
-                "code": str(found.get("code") or status),
-            }
+    return {
+        "error": {
+            "message": message if isinstance(message, str) else orjson.dumps(message).decode(),
+            "type": found.get("type") or kind,
+            "param": found.get("param"),
+            "code": str(found.get("code") or status),
         }
-    )
+    }

@@ -103,17 +103,7 @@ class DecodingRecord:
         Its action changed something, or it was sent and what the engine makes of it is not known.
         """
         return tuple(
-            Change(
-                record.name,
-                record.action,
-                record.requested,
-                record.sent if record.sent is not ABSENT else record.effective,
-                record.reason or record.action,
-            )
-            if record.action not in ("clamped", "not-honoured", "passed")
-            else Change(
-                record.name, record.action, record.requested, record.effective, record.reason or ""
-            )
+            _change(record)
             for record in self.parameters
             if record.action in CHANGING or record.uncertain
         )
@@ -136,6 +126,14 @@ class DecodingRecord:
         Changes that do not fit are counted in a last element `{"more": N}`.
         """
         return _bounded([change.document() for change in self.changes])
+
+
+def _change(record: ParameterRecord) -> Change:
+    """Give what a value became: what was sent, or what the engine made of it."""
+    sent_as_asked = record.action in ("clamped", "not-honoured", "passed")
+    new = record.effective if sent_as_asked or record.sent is ABSENT else record.sent
+    reason = record.reason or record.action
+    return Change(record.name, record.action, record.requested, new, reason)
 
 
 def _ascii(items: Iterable[Mapping[str, Any]]) -> str:

@@ -2,7 +2,6 @@
 
 import difflib
 import json
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,22 +36,15 @@ def parse_setting(text: str) -> tuple[str, Any]:
             name, value, "is set on no known decoding parameter", nearest(name, list(SPELLINGS))
         )
     try:
-        parsed = json.loads(value, parse_constant=_not_finite)
-    except _NotFiniteError:
-        parsed = math.inf
+        parsed = json.loads(value)
     except ValueError:
         return name, value
-    if isinstance(parsed, float) and not math.isfinite(parsed):
-        raise DecodingError(name, value, "is not a finite number", "give one that JSON can hold")
+    try:
+        json.dumps(parsed, allow_nan=False)
+    except ValueError as error:
+        fix = "give one that JSON can hold"
+        raise DecodingError(name, value, "is not a finite number", fix) from error
     return name, parsed
-
-
-class _NotFiniteError(Exception):
-    pass
-
-
-def _not_finite(_: str) -> Any:
-    raise _NotFiniteError
 
 
 def canonical(parameters: Mapping[str, Any]) -> dict[str, Any]:
