@@ -1,7 +1,9 @@
 """A real proxy on a real socket, in the test's own event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import os
+import sys
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,3 +77,20 @@ async def running_proxy(config: Config, data_dir: Path) -> AsyncIterator[Running
     finally:
         server.should_exit = True
         await task
+
+
+async def evenhand(
+    *arguments: str, environment: Mapping[str, str] | None = None
+) -> tuple[int | None, str, str]:
+    """Run one command; gives exit code, standard output and standard error."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "evenhand_proxy",
+        *arguments,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, **(environment or {})},
+    )
+    output, problems = await process.communicate()
+    return process.returncode, output.decode(), problems.decode()

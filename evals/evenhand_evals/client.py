@@ -127,8 +127,8 @@ class Client:
     """Talks to one OpenAI-style endpoint.
 
     `base_url` ends before `/chat/completions`; `timeout` is the longest wait for one answer in
-    seconds; `origin` is the reading of `time.monotonic()` that times are counted from, the
-    client's own beginning unless it is set.
+    seconds; `headers` go with every request; `origin` is the reading of `time.monotonic()` that
+    times are counted from, the client's own beginning unless it is set.
     """
 
     def __init__(
@@ -138,16 +138,22 @@ class Client:
         key: str | None = None,
         timeout: float = 600.0,
         backoff: Backoff | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self.base_url = base_url
         self._key = key
+        self._headers = dict(headers or {})
         self._timeout = timeout
         self._backoff = backoff or Backoff()
         self.origin = time.monotonic()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
-        headers = {"content-type": "application/json", "user-agent": "evenhand-evals"}
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "evenhand-evals",
+            **self._headers,
+        }
         if self._key:
             headers["authorization"] = f"Bearer {self._key}"
         self._session = aiohttp.ClientSession(

@@ -45,7 +45,7 @@ class ServerFacts:
     """What the endpoint said about itself before the run.
 
     `kind` is "evenhand" if it explains decoding as our proxy does, else "openai-style". `model` is
-    the model's entry of `GET /models`, `engine` the engine behind an Evenhand proxy.
+    the model's entry of `GET /models`, `engine` the engine that answers, where it is known.
     """
 
     kind: str
@@ -59,8 +59,9 @@ class DecodingFacts:
 
     `requested` holds the parameters that each request carried, by name; what is not in it was not
     sent. `by_task` names those of them that the task's budget set, not the user. `profile` is the
-    profile asked for; `record` is the proxy's answer to `POST /v1/decoding/explain` for the first
-    request, None where the endpoint explains nothing: then what it used is unknown.
+    profile asked for; `record` is the decoding record of the first request: the proxy's answer to
+    `POST /v1/decoding/explain`, or what was resolved here for an engine without a proxy, None where
+    nothing is known of the engine: then what it used is unknown.
     """
 
     requested: Mapping[str, Any]

@@ -17,6 +17,7 @@ from typing import Any
 
 from evenhand_evals.client import Backoff, Client, Exchange
 from evenhand_evals.endpoint import Preflight, preflight
+from evenhand_evals.engine import root_of
 from evenhand_evals.errors import DataError, EndpointError, RunDiffers, RunExists
 from evenhand_evals.judge import judge
 from evenhand_evals.log import LOG_NAME, LogWriter, Record, read_log
@@ -180,6 +181,7 @@ class _Session:
     task: Task
     manifest: Manifest
     decoding: Decoding
+    found: Preflight
     client: Client
     log: LogWriter
     progress: Reporter
@@ -190,7 +192,9 @@ class _Session:
         while (job := await jobs.get()) is not None:
             sample, repeat = job
             body = chat_body(
-                self.manifest.sent_model, sample.messages, self.decoding.for_repeat(repeat)
+                self.manifest.sent_model,
+                sample.messages,
+                self.found.parameters(self.decoding, repeat),
             )
             exchange = await self.client.sample(body)
             record = _record(self.task, sample, repeat, exchange)
@@ -279,13 +283,19 @@ async def run_task(task: Task, settings: RunSettings, *, backoff: Backoff | None
     dataset = load_data(task, settings)
     decoding = decide(settings.profile, settings.parameters, task.max_tokens)
     jobs = plan(dataset.samples, seed=settings.seed, limit=settings.limit, repeats=settings.repeats)
-    async with Client(
-        settings.base_url,
-        key=api_key(settings.key_variable),
-        timeout=settings.timeout,
-        backoff=backoff,
-    ) as client:
-        found = await preflight(client, settings.model, decoding, jobs[0][0].messages)
+    key = api_key(settings.key_variable)
+    headers = {"evenhand-mode": settings.mode}
+    async with (
+        Client(
+            settings.base_url,
+            key=key,
+            timeout=settings.timeout,
+            backoff=backoff,
+            headers=headers,
+        ) as client,
+        Client(root_of(settings.base_url), key=key, timeout=settings.timeout) as root,
+    ):
+        found = await preflight(client, root, settings, decoding, jobs[0][0].messages)
         asked = build_manifest(task, dataset, settings, decoding, found)
         manifest, earlier = _settle(asked, settings.out)
         client.origin = _origin(manifest)
@@ -295,7 +305,7 @@ async def run_task(task: Task, settings: RunSettings, *, backoff: Backoff | None
             write_manifest(settings.out, manifest)
             kept = [record for record in earlier if record.outcome != "failed"]
             progress = reporter(f"{task.name} {manifest.sent_model}", manifest.planned, kept)
-            session = _Session(task, manifest, decoding, client, log, progress, _Streak())
+            session = _Session(task, manifest, decoding, found, client, log, progress, _Streak())
             try:
                 await _ask(session, todo, settings.concurrency)
                 write_manifest(settings.out, replace(manifest, finished_at=now()))

@@ -11,7 +11,7 @@ import orjson
 
 from evenhand_evals.errors import UsageError
 from evenhand_evals.types import DataSource
-from evenhand_proxy.decoding import PROFILES, SPELLINGS, DecodingError, parse_setting
+from evenhand_proxy.decoding import PROFILES, SPELLINGS, DecodingError, Mode, parse_setting
 
 DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY"
 DATA_VARIABLE = "EVENHAND_DATA"
@@ -24,7 +24,9 @@ class RunSettings:
     """One run as it was asked for, checked but not yet confronted with the endpoint.
 
     `parameters` are the user's settings by wire name, as written. `limit` is None for the whole
-    data set. `timeout` is the longest wait for one answer, in seconds.
+    data set. `timeout` is the longest wait for one answer, in seconds. `mode` is how decoding is
+    resolved: `pin` sends every default that is known, so that none can act unseen. `engine` names
+    the engine behind an endpoint that is no Evenhand proxy, `auto` asks it.
     """
 
     base_url: str
@@ -39,6 +41,8 @@ class RunSettings:
     timeout: float = TIMEOUT
     data: Path | None = None
     resume: bool = False
+    mode: Mode = "pin"
+    engine: str = "auto"
     key_variable: str = DEFAULT_KEY_VARIABLE
 
     @property

@@ -10,7 +10,23 @@ from typing import Any, Literal
 
 from evenhand_proxy.decoding import Mode
 
-Engine = Literal["sglang", "vllm", "llamacpp", "openai"]
+Engine = Literal[
+    "sglang",
+    "vllm",
+    "llamacpp",
+    "ollama",
+    "tgi",
+    "transformers",
+    "generic",
+    "openai",
+    "zhipu",
+    "deepseek",
+    "dashscope",
+    "moonshot",
+    "mistral",
+    "anthropic",
+    "gemini",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +72,14 @@ class Model:
         every default that is known.
     generation_config: a copy of the checkpoint's generation_config.json, for engines that do
         not show it.
+    flags: server settings that the engine does not report, such as vLLM's
+        `override_generation_config`; underscores for hyphens.
+    transformers: version of the transformers library beside the engine, where its release
+        leaves the choice.
+    attestation: the document of an earlier `evenhand attest` of this engine.
+    via: `http` calls the engine itself; `litellm` lets litellm translate, for providers that do
+        not speak OpenAI's protocol; `upstream_model` then is litellm's name, `anthropic/...`.
+    tags: words that policies can match, such as `production`.
     """
 
     engine: Engine
@@ -65,15 +89,27 @@ class Model:
     profile: str | None = None
     mode: Mode = "report"
     generation_config: Path | None = None
+    flags: Mapping[str, Any] = field(default_factory=dict)
+    transformers: str | None = None
+    attestation: Path | None = None
+    via: Literal["http", "litellm"] = "http"
+    tags: tuple[str, ...] = ()
     timeouts: Timeouts = field(default_factory=Timeouts)
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A key that clients present as a bearer token; its name stands in the audit, never itself."""
+    """A key that clients present as a bearer token; its name stands in the audit, never itself.
+
+    profile: fills what the client and the profile that it names leave open.
+    mode: the mode of this key's requests, whatever the model's is.
+    tags: words that policies can match.
+    """
 
     secret: Secret
     profile: str | None = None
+    mode: Mode | None = None
+    tags: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +153,16 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """The whole tree. `models` may be empty only for `evenhand serve --local`."""
+    """The whole tree. `models` may be empty only for `evenhand serve --local`.
+
+    policy: a YAML file of rules on decoding parameters, read again whenever it changes.
+    """
 
     models: Mapping[str, Model] = field(default_factory=dict)
     listen: Listen = field(default_factory=Listen)
     keys: Mapping[str, Key] = field(default_factory=dict)
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    policy: Path | None = None
     audit: Audit = field(default_factory=Audit)
     telemetry: Telemetry = field(default_factory=Telemetry)
     tokens: Tokens = field(default_factory=Tokens)

@@ -17,9 +17,11 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from evenhand_proxy.config import Config, Secret
+from evenhand_proxy.config import Config, Model, Secret
 from evenhand_proxy.decoding import PROFILES, DecodingError, canonical, nearest
+from evenhand_proxy.decoding.introspection import FLAGS
 from evenhand_proxy.errors import ConfigError
+from evenhand_proxy.upstream.hosted import provider_of
 
 T = TypeVar("T")
 _SCALARS: dict[type, tuple[str, tuple[type, ...]]] = {
@@ -48,14 +50,23 @@ def load(path: Path, environment: Mapping[str, str] | None = None) -> Config:
 
 def loads(text: str, name: str, environment: Mapping[str, str]) -> Config:
     """Load a config from text; `name` stands for the file in errors."""
-    reader = _Reader(name, environment)
+    config = read_tree(text, name, environment, Config)
+    _check_references(config, name)
+    return config
+
+
+def read_tree(text: str, name: str, environment: Mapping[str, str], kind: type[T]) -> T:
+    """Read YAML into a tree of frozen dataclasses, whose fields are its schema.
+
+    Raises:
+        ConfigError: it is no YAML, or a key or value has no place in the tree.
+
+    """
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: is not valid YAML: {error}") from error
-    config = reader.tree(node, Config, "") if node is not None else Config()
-    _check_references(config, name)
-    return config
+    return _Reader(name, environment).tree(node, kind, "") if node is not None else kind()
 
 
 def _check_references(config: Config, name: str) -> None:
@@ -66,6 +77,8 @@ def _check_references(config: Config, name: str) -> None:
             raise ConfigError(f"{name}: {key!r}: '@' parts model and profile; take another name")
     for key, model in config.models.items():
         _check_address(f"{name}: models.{key}.base_url", model.base_url)
+        _check_flags(f"{name}: models.{key}.flags", model)
+        _check_way(f"{name}: models.{key}", model)
     _check_profiles(config, name)
     _check_keys(config, name)
     _check_numbers(config, name)
@@ -82,6 +95,42 @@ def _check_address(where: str, address: str) -> None:
         raise ConfigError(f"{where}: holds a user or password; put the secret into api_key")
     if not usable:
         raise ConfigError(f"{where}: {address!r} is no address; write it as http://HOST:PORT")
+
+
+def _check_flags(where: str, model: Model) -> None:
+    """Check that each flag is one that is read; a mistyped one would change nothing in silence."""
+    known = FLAGS.get(model.engine, ())
+    for flag in model.flags:
+        if flag not in known:
+            hint = nearest(flag, known) if known else f"{model.engine} has none; leave it out"
+            raise ConfigError(f"{where}.{flag}: is no flag that bears on an answer; {hint}")
+
+
+def _check_way(where: str, model: Model) -> None:
+    """Check how a model is reached: some providers only through litellm, and that only some."""
+    if model.via == "http":
+        if model.engine == "anthropic":
+            raise ConfigError(
+                f"{where}.via: Anthropic does not speak OpenAI's protocol; write via: litellm"
+            )
+        return
+    try:
+        name, provider, _ = provider_of(model.upstream_model or "")
+    except ConfigError as error:
+        raise ConfigError(f"{where}.{error}") from None
+    if model.engine not in provider.engines:
+        fitting = " or ".join(provider.engines)
+        raise ConfigError(
+            f"{where}.engine: {model.engine} is not what litellm calls {name}; write {fitting}"
+        )
+    if provider.needs_key and model.api_key is None:
+        raise ConfigError(f"{where}.api_key: {name} cannot be called without one; add it")
+    for item in ("generation_config", "flags", "transformers"):
+        if getattr(model, item):
+            raise ConfigError(
+                f"{where}.{item}: tells of an engine that is called directly; leave it out with "
+                "via: litellm"
+            )
 
 
 def _check_keys(config: Config, name: str) -> None:
@@ -176,6 +225,8 @@ class _Reader:
             return self._value(node, next(a for a in get_args(kind) if a is not type(None)), key)
         if origin is Mapping:
             return self._mapping(node, get_args(kind)[1], key)
+        if origin is tuple:
+            return self._list(node, get_args(kind)[0], key)
         return self._scalar(node, kind, key)
 
     def _mapping(self, node: yaml.Node, kind: Any, key: str) -> dict[str, Any]:
@@ -186,6 +237,11 @@ class _Reader:
                 raise self._error(key_node, f"{key}.{name}", "stands here twice; keep one of them")
             values[name] = self._value(value_node, kind, f"{key}.{name}")
         return values
+
+    def _list(self, node: yaml.Node, kind: Any, key: str) -> tuple[Any, ...]:
+        if not isinstance(node, yaml.SequenceNode):
+            raise self._error(node, key, "must be a list; write it as [one, two]")
+        return tuple(self._value(item, kind, key) for item in node.value)
 
     def _scalar(self, node: yaml.Node, kind: Any, key: str) -> Any:
         if kind is Any:

@@ -3,6 +3,7 @@
     EvenhandError
     ├── ConfigError          the config file or a setting is wrong (exit code 2)
     ├── RequestError         the client's request is wrong (HTTP 4xx)
+    │   ├── PolicyRefusal         400
     │   ├── AuthenticationError   401
     │   ├── ModelNotFound         404
     │   ├── RouteNotFound         404
@@ -65,6 +66,12 @@ class RequestError(HTTPError):
     status = 400
     type = "invalid_request_error"
     code = "invalid_request"
+
+
+class PolicyRefusal(RequestError):
+    """A rule of the policy does not allow the request's decoding parameters."""
+
+    code = "policy_refused"
 
 
 class AuthenticationError(RequestError):

@@ -5,11 +5,13 @@ the last, and integers past 64 bits become floats.
 """
 
 import json
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import orjson
 
-from evenhand_proxy.decoding import SPELLINGS
+from evenhand_proxy.decoding import CLIENT
 from evenhand_proxy.errors import RequestError
 
 FORBIDDEN = frozenset(
@@ -26,13 +28,26 @@ FORBIDDEN = frozenset(
 )
 """Fields that would redirect the call, leak a key or run code in an engine; never sent on."""
 
-_TOP_LEVEL = ("input", "messages", "model", "prompt", "response_format", "stream", "tools")
-_WATCHED = {name: b'"' + name.encode() + b'"' for name in (*SPELLINGS, *_TOP_LEVEL)}
+_TOP_LEVEL = (
+    "input",
+    "instructions",
+    "messages",
+    "model",
+    "prompt",
+    "stream",
+    "stream_options",
+    "system",
+    "tools",
+)
+_WATCHED = {name: b'"' + name.encode() + b'"' for name in (*CLIENT, *_TOP_LEVEL)}
 _DIGITS = bytes(ord("0") if chr(byte).isdecimal() and byte < 128 else 32 for byte in range(256))
 _LONG_NUMBER = b"0" * 19
 """The shortest whole number beyond 64 bits, of which orjson makes a float."""
 
 _INT64 = range(-(2**63), 2**64)
+
+_Doubled = tuple[str, dict[str, Any]]
+"""A key that stands in an object twice, and the object, kept so that its id stays its own."""
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -76,19 +91,23 @@ def serialise(document: Any) -> bytes:
 
 def _needs_care(body: bytes, document: dict[str, Any]) -> bool:
     """Whether a watched key might stand twice, or a number may have lost digits."""
-    if b"\\u00" in body or "logit_bias" in document or _LONG_NUMBER in body.translate(_DIGITS):
+    if b"\\u00" in body or _LONG_NUMBER in body.translate(_DIGITS):
         return True
-    return any(name in document and body.count(_WATCHED[name]) > 1 for name in _WATCHED)
+    for name, value in document.items():
+        if name in CLIENT and isinstance(value, dict):
+            return True
+        if name in _WATCHED and body.count(_WATCHED[name]) > 1:
+            return True
+    return False
 
 
 def _parse_with_care(body: bytes) -> dict[str, Any]:
-    doubled: dict[int, str] = {}
+    doubled: dict[int, _Doubled] = {}
 
     def collect(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         found = dict(pairs)
         if len(found) != len(pairs):
-            names = [name for name, _ in pairs]
-            doubled[id(found)] = next(name for name in names if names.count(name) > 1)
+            doubled[id(found)] = (_first_doubled(pairs), found)
         return found
 
     try:
@@ -99,23 +118,47 @@ def _parse_with_care(body: bytes) -> dict[str, Any]:
             "sensible size.",
             code="invalid_json",
         ) from error
-    for place in (document, document.get("logit_bias")):
-        if id(place) in doubled:
-            name = doubled[id(place)]
-            raise RequestError(
-                f"{name}: stands in the body twice. Keep one of them: parsers disagree on which "
-                "wins.",
-                param=name,
-                code="duplicate_field",
-            )
-    for name in SPELLINGS.keys() & document.keys():
-        value = document[name]
-        if isinstance(value, int) and value not in _INT64:
-            raise RequestError(
-                f"{name}: {str(value)[:40]} does not fit into 64 bits. Send a smaller number.",
-                param=name,
-            )
+    _check_fields(document, doubled)
     return document
+
+
+def _first_doubled(pairs: list[tuple[str, Any]]) -> str:
+    counts = Counter(name for name, _ in pairs)
+    return next(name for name, count in counts.items() if count > 1)
+
+
+def _check_fields(document: dict[str, Any], doubled: dict[int, _Doubled]) -> None:
+    """Refuse doubled keys and long numbers: at the top, and inside what carries decoding."""
+    if id(document) in doubled:
+        raise _twice(doubled[id(document)][0])
+    for path, value in _carried(document):
+        if id(value) in doubled:
+            raise _twice(f"{path}.{doubled[id(value)][0]}")
+        if isinstance(value, int) and value not in _INT64 and path.count(".") <= 1:
+            raise RequestError(
+                f"{path}: {str(value)[:40]} does not fit into 64 bits. Send a smaller number.",
+                param=path,
+            )
+
+
+def _carried(document: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Give every value of the fields that carry decoding, however deep, with its path."""
+    waiting = [(name, value) for name, value in document.items() if name in CLIENT]
+    while waiting:
+        path, value = waiting.pop()
+        yield path, value
+        if isinstance(value, dict):
+            waiting += [(f"{path}.{name}", item) for name, item in value.items()]
+        elif isinstance(value, list):
+            waiting += [(f"{path}.{place}", item) for place, item in enumerate(value)]
+
+
+def _twice(path: str) -> RequestError:
+    return RequestError(
+        f"{path}: stands in the body twice. Keep one of them: parsers disagree on which wins.",
+        param=path,
+        code="duplicate_field",
+    )
 
 
 def model_of(document: dict[str, Any]) -> str:

@@ -1,8 +1,10 @@
 """One real engine at a time, with a real proxy in front of it."""
 
+import asyncio
 import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import httpx
 import pytest
@@ -52,3 +54,13 @@ async def http(subject: Subject) -> AsyncIterator[httpx.AsyncClient]:
     """A client whose base is the proxy."""
     async with httpx.AsyncClient(base_url=subject.url, trust_env=False, timeout=120) as client:
         yield client
+
+
+async def settled(subject: Subject, request_id: str) -> Any:
+    """The audited request, once it has its outcome."""
+    for _ in range(200):
+        row = subject.proxy.request(request_id)
+        if row.outcome is not None:
+            return row
+        await asyncio.sleep(0.02)
+    raise AssertionError(f"{request_id} has no outcome")

@@ -6,97 +6,146 @@ import os
 import re
 import signal
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import httpx
 
 from evenhand_proxy.cli.model import ensure_local
 from evenhand_proxy.config import Engine, Model
 from evenhand_proxy.engines.local import LocalEngine
+from tests.contract import accounts
 
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 300
-TOP_K_ALL = 1 << 30
-"""What SGLang's class makes of top_k -1: all tokens (srt/sampling/sampling_params.py)."""
+LOG_SECONDS = 30
 
-Reported = Callable[[], Awaitable[dict[str, Any]]]
+
+@dataclass(frozen=True)
+class Answered:
+    """An answer as it came through the proxy: its id in the audit, its status, its text."""
+
+    request_id: str
+    status: int
+    text: str
+
+    def documents(self) -> list[dict[str, Any]]:
+        """Give its JSON object, or those of a stream's events."""
+        if not self.text.startswith("data:"):
+            return [json.loads(self.text)]
+        events = [line[6:] for line in self.text.splitlines() if line.startswith("data: ")]
+        return [json.loads(event) for event in events if event != "[DONE]"]
+
+
+Accounts = Callable[[Sequence[Answered]], Awaitable[list[accounts.Account]]]
 
 
 @dataclass(frozen=True)
 class RealEngine:
-    """A running engine, and what it says it used for its last request, by canonical name."""
+    """A running engine, and what it says that it used for each of some answered requests.
+
+    asking: fields that a request must have so that the engine tells.
+    """
 
     kind: Engine
     model: Model
-    reported: Reported
+    accounts: Accounts
+    asking: Mapping[str, Any] = field(default_factory=dict)
 
 
 @asynccontextmanager
 async def llamacpp(folder: Path) -> AsyncIterator[RealEngine]:
-    """The embedded engine with tiny-glm4; its `/slots` show the last request's parameters."""
+    """The embedded engine with tiny-glm4; its verbose answers carry the settings they used."""
     name, weights = await ensure_local("tiny-glm4", folder)
     async with LocalEngine(weights, alias=name, slots=2, log_path=folder / "engine.log") as engine:
+        async with httpx.AsyncClient(trust_env=False) as client:
+            asked = {"prompt": "", "n_predict": 1, "ignore_eos": True}
+            answer = await client.post(f"{engine.base_url}/completion", json=asked)
+        unset = answer.json()["generation_settings"]
 
-        async def reported() -> dict[str, Any]:
-            async with httpx.AsyncClient(trust_env=False) as client:
-                slots = (await client.get(f"{engine.base_url}/slots")).json()
-            last = max((s for s in slots if "params" in s), key=lambda s: int(s["id_task"]))
-            params = last["params"]
-            names = {"repeat_penalty": "repetition_penalty", "n_predict": "max_tokens"}
-            return {names.get(key, key): value for key, value in params.items()}
+        async def told(answers: Sequence[Answered]) -> list[accounts.Account]:
+            return [_of_llamacpp(answer, unset) for answer in answers]
 
-        yield RealEngine("llamacpp", Model("llamacpp", engine.base_url, name), reported)
+        model = Model("llamacpp", engine.base_url, name)
+        yield RealEngine("llamacpp", model, told, {"verbose": True})
+
+
+def _of_llamacpp(answer: Answered, unset: Mapping[str, Any]) -> accounts.Account:
+    documents = answer.documents()
+    verbose = [
+        document["__verbose"]
+        for document in documents
+        if "generation_settings" in document.get("__verbose", {})
+    ]
+    assert all("choices" in document for document in documents), answer
+    choices = {choice["index"] for document in documents for choice in document["choices"]}
+    first = min(verbose, key=lambda each: int(each["index"]))
+    return accounts.llamacpp(first, unset, len(choices))
 
 
 @asynccontextmanager
 async def sglang(folder: Path) -> AsyncIterator[RealEngine]:
     """SGLang on CPU with the tiny GLM-4 checkpoint.
 
-    Its log shows the parameters as they came in; what the engine makes of them is asked of its own
-    `SamplingParams` class, in its own environment.
+    Its log shows the parameters as they came in, under our request id; what the engine makes of
+    them is asked of its own `SamplingParams` class, in its own environment.
     """
     script = ROOT / "deploy" / "sglang" / "cpu" / "serve.sh"
-    async with _served(script, folder, "/health") as (url, log), _sampling_params() as rewritten:
+    async with _served(script, folder, "/health") as (url, log):
 
-        async def reported() -> dict[str, Any]:
-            logged = [line for line in _text(log).splitlines() if '"request.finished"' in line]
-            event = json.loads(logged[-1][logged[-1].index("{") :])
-            return await rewritten(event["obj"]["sampling_params"])
+        def events() -> dict[str, dict[str, Any]]:
+            lines = [line for line in _text(log).splitlines() if '"request.finished"' in line]
+            parsed = [json.loads(line[line.index("{") :]) for line in lines]
+            return {
+                event["headers"]["evenhand-request-id"]: event["obj"]
+                for event in parsed
+                if "evenhand-request-id" in event.get("headers", {})
+            }
 
-        yield RealEngine("sglang", Model("sglang", url, "tiny-glm4"), reported)
+        async def told(answers: Sequence[Answered]) -> list[accounts.Account]:
+            ids = [answer.request_id for answer in answers]
+            found = await _logged(events, ids)
+            made = await _sampling_params([event["sampling_params"] for event in found])
+            return list(map(accounts.sglang, made, found))
+
+        yield RealEngine("sglang", Model("sglang", url, "tiny-glm4"), told)
 
 
 @asynccontextmanager
 async def vllm(folder: Path) -> AsyncIterator[RealEngine]:
-    """Serve vLLM on CPU with the same checkpoint; its log shows the sampling parameters too."""
+    """Serve vLLM on CPU with the same checkpoint; its log shows the parameters it goes by."""
     script = ROOT / "deploy" / "vllm" / "cpu" / "serve.sh"
     async with _served(script, folder, "/health") as (url, log):
 
-        async def reported() -> dict[str, Any]:
-            return _last_parameters(log, r"SamplingParams\((.*?)\), ", "max_tokens")
+        def shown() -> dict[str, str]:
+            return dict(_VLLM_LINE.findall(_text(log)))
 
-        yield RealEngine("vllm", Model("vllm", url, "tiny-glm4"), reported)
+        async def told(answers: Sequence[Answered]) -> list[accounts.Account]:
+            # the completions route numbers its prompts in the log
+            ids = [answer.documents()[0]["id"] for answer in answers]
+            logged = [f"{each}-0" if each.startswith("cmpl-") else each for each in ids]
+            return [accounts.vllm(line) for line in await _logged(shown, logged)]
 
+        yield RealEngine("vllm", Model("vllm", url, "tiny-glm4"), told)
+
+
+_VLLM_LINE = re.compile(r"Received request (\S+): params: (.*), lora_request: .*\.$", re.MULTILINE)
 
 _SAMPLING_PARAMS = """
 import json, sys
 from sglang.srt.sampling.sampling_params import SamplingParams
 for line in sys.stdin:
     made = SamplingParams(**json.loads(line))
-    names = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty", "max_new_tokens")
-    print(json.dumps({name: getattr(made, name) for name in names}), flush=True)
+    values = {name: getattr(made, name) for name in made.__struct_fields__}
+    print(json.dumps(values, default=sorted), flush=True)
 """
 
 
-@asynccontextmanager
-async def _sampling_params() -> AsyncIterator[
-    Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
-]:
-    """Run SGLang's class in a process of its environment; gives a function that asks it."""
+async def _sampling_params(parameters: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Let SGLang's class, in a process of its environment, make what it makes of parameters."""
     process = await asyncio.create_subprocess_exec(
         str(ROOT / ".venv-sglang" / "bin" / "python"),
         "-c",
@@ -106,23 +155,25 @@ async def _sampling_params() -> AsyncIterator[
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
-    assert process.stdin is not None
-    assert process.stdout is not None
-    asking, answering = process.stdin, process.stdout
+    asked = "".join(json.dumps(each) + "\n" for each in parameters)
+    answered, _ = await process.communicate(asked.encode())
+    made = [json.loads(line) for line in answered.splitlines()]
+    assert len(made) == len(parameters)
+    return made
 
-    async def ask(parameters: dict[str, Any]) -> dict[str, Any]:
-        asking.write(json.dumps(parameters).encode() + b"\n")
-        values: dict[str, Any] = json.loads(await answering.readline())
-        values["max_tokens"] = values.pop("max_new_tokens")
-        if values["top_k"] == TOP_K_ALL:
-            values["top_k"] = -1
-        return values
 
-    try:
-        yield ask
-    finally:
-        asking.close()
-        await process.wait()
+Entry = TypeVar("Entry")
+
+
+async def _logged(read: Callable[[], dict[str, Entry]], ids: Sequence[str]) -> list[Entry]:
+    """Read a log until it has all of some requests, which engines write a little later."""
+    for _ in range(LOG_SECONDS * 2):
+        found = read()
+        if all(each in found for each in ids):
+            return [found[each] for each in ids]
+        await asyncio.sleep(0.5)
+    missing = [each for each in ids if each not in found]
+    raise AssertionError(f"{len(missing)} of {len(ids)} are not in the log: {missing[:5]}")
 
 
 ENGINES = {"llamacpp": llamacpp, "sglang": sglang, "vllm": vllm}
@@ -174,22 +225,6 @@ def _free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
-
-
-def _last_parameters(log: Path, pattern: str, max_tokens: str) -> dict[str, Any]:
-    """Read the parameters of the last request out of an engine's log."""
-    found = re.findall(pattern, _text(log))
-    if not found:
-        raise AssertionError(f"the log shows no parameters:\n{_text(log)[-2000:]}")
-    pairs = re.findall(r"['\"]?(\w+)['\"]?[:=]\s*(-?[\d.]+(?:e-?\d+)?)\b", found[-1])
-    values = {name: json.loads(_number(value)) for name, value in pairs}
-    if max_tokens in values:
-        values["max_tokens"] = values.pop(max_tokens)
-    return values
-
-
-def _number(text: str) -> str:
-    return text + "0" if text.endswith(".") else text
 
 
 def _text(log: Path) -> str:

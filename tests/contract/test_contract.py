@@ -1,14 +1,13 @@
 """What holds on every engine: run on llama.cpp always, on SGLang and vLLM in their make targets."""
 
-import asyncio
 import json
-import random
 from typing import Any
 
 import httpx
 import pytest
 
-from tests.contract.conftest import Subject
+from tests.contract.conftest import Subject, settled
+from tests.contract.engines import Answered
 
 QUESTION = [{"role": "user", "content": "What is the capital of France?"}]
 CHAT = "/chat/completions"
@@ -99,40 +98,15 @@ async def test_a_seed_repeats_where_the_record_says_so(
     assert len(set().union(*texts.values())) > 1
 
 
-@pytest.mark.parametrize("number", range(20))
-async def test_the_record_is_what_the_engine_reports(
-    subject: Subject, http: httpx.AsyncClient, number: int
-) -> None:
-    """Effective values equal the engine's own account, for what is sent and for hidden defaults."""
-    chance = random.Random(number)
-    asked = {
-        "temperature": chance.choice([0, 0.3, 0.7, 1.0, 1.5]),
-        "top_p": chance.choice([0.5, 0.8, 1.0]),
-        "top_k": chance.choice([0, -1, 1, 20]),
-        "min_p": chance.choice([0, 0.05, 0.2]),
-        "repetition_penalty": chance.choice([1.0, 1.1]),
-        "max_tokens": chance.randint(1, 5),
-    }
-    kept = chance.sample(sorted(asked), chance.randint(1, len(asked)))
-    body = {**chat(subject), **{name: asked[name] for name in kept}}
-    body["max_tokens"] = asked["max_tokens"]
-    answer = await http.post(CHAT, json=body)
-    assert answer.status_code == 200, answer.text
-    row = await settled(subject, answer.headers["evenhand-request-id"])
-    recorded = row.decoding()["parameters"]
-    reported = await subject.engine.reported()
-    for name in (*ACTING, "max_tokens"):
-        assert reported[name] == pytest.approx(recorded[name]["effective"], rel=1e-5), name
-
-
 async def test_the_hidden_defaults_are_spelled_out(
     subject: Subject, http: httpx.AsyncClient
 ) -> None:
     """A client that sets nothing is sampled; the record says with what, and the engine agrees."""
-    answer = await http.post(CHAT, json=chat(subject))
-    row = await settled(subject, answer.headers["evenhand-request-id"])
-    recorded = row.decoding()["parameters"]
-    reported = await subject.engine.reported()
+    answer = await http.post(CHAT, json=chat(subject, **subject.engine.asking))
+    request_id = answer.headers["evenhand-request-id"]
+    recorded = (await settled(subject, request_id)).decoding()["parameters"]
+    answered = Answered(request_id, answer.status_code, answer.text)
+    (reported,) = await subject.engine.accounts([answered])
     for name in ACTING:
         assert "requested" not in recorded[name]
         assert recorded[name]["source"] in ("engine", "model")
@@ -156,13 +130,3 @@ async def test_the_engines_own_errors_keep_their_status(
     answer = await http.post(CHAT, json={**chat(subject), "messages": "no list"})
     assert 400 <= answer.status_code < 500
     assert isinstance(answer.json()["error"]["message"], str)
-
-
-async def settled(subject: Subject, request_id: str) -> Any:
-    """The audited request, once it has its outcome."""
-    for _ in range(200):
-        row = subject.proxy.request(request_id)
-        if row.outcome is not None:
-            return row
-        await asyncio.sleep(0.02)
-    raise AssertionError(f"{request_id} has no outcome")

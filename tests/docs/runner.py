@@ -120,7 +120,7 @@ class PageRun:
             text=True,
             timeout=LIMIT_SECONDS,
         )
-        self._printed = done.stdout
+        self._printed = self._as_on_the_page(done.stdout)
         code = done.returncode
         assert code == wanted, f"{block.name}: exit code {code}, {wanted} expected\n{done.stdout}"
 
@@ -132,8 +132,9 @@ class PageRun:
             port = words[at + 1]
             del words[at : at + 2]
         self._stop(port)
+        script = f". {self._state}\nexec {shlex.join([*words, '--port', '0'])}"
         server = subprocess.Popen(
-            [*words, "--port", "0"],
+            ["bash", "-uc", script],
             cwd=self._folder,
             env=self._environment,
             stderr=subprocess.PIPE,
@@ -163,6 +164,12 @@ class PageRun:
         """Give the text with the page's ports replaced by the real ones."""
         for written, real in self._ports.items():
             text = re.sub(rf"(127\.0\.0\.1|localhost):{written}\b", rf"\1:{real}", text)
+        return text
+
+    def _as_on_the_page(self, text: str) -> str:
+        """Give what was printed with the page's ports in place of the real ones."""
+        for written, real in self._ports.items():
+            text = re.sub(rf"(127\.0\.0\.1|localhost):{real}\b", rf"\1:{written}", text)
         return text
 
 

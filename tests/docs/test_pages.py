@@ -6,7 +6,9 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from tests.docs.generate import PARTS, main, renewed
+from evenhand_proxy.decoding import DIALECTS
+from tests.docs import dialect_pages
+from tests.docs.generate import PARTS, WHOLE, main, renewed
 from tests.docs.markdown import DOCS, ROOT, anchor, anchors, links, pages
 
 IMAGE_BYTES = 300_000
@@ -80,10 +82,32 @@ def test_a_page_names_no_registry_and_no_absolute_path(page: Path) -> None:
     assert not ABSOLUTE.findall(text)
 
 
-@pytest.mark.parametrize("generated", PARTS, ids=lambda page: page.name)
+@pytest.mark.parametrize("generated", (*PARTS, *WHOLE), ids=lambda page: page.name)
 def test_what_is_made_from_the_code_is_current(generated: Path) -> None:
     """If this fails: python -m tests.docs.generate."""
     assert generated.read_text("utf-8") == renewed(generated), main.__doc__
+
+
+def test_every_dialect_stands_on_one_page() -> None:
+    """Each belongs to a family, each family has a page, and no other page poses as one."""
+    assert {dialect_pages.family_of(name) for name in DIALECTS} == set(dialect_pages.FAMILIES)
+    assert set((DOCS / "reference").glob("dialect-*.md")) == set(WHOLE)
+    text = "".join(page.read_text("utf-8") for page in WHOLE)
+    assert {name for name in DIALECTS if text.count(f"## {name}\n") != 1} == set()
+
+
+def test_every_rule_stands_on_a_page_with_its_source() -> None:
+    """Older versions' rules and the reasons of interactions too, on the page of their family."""
+    for name, dialect in DIALECTS.items():
+        page = DOCS / "reference" / f"dialect-{dialect_pages.family_of(name)}.md"
+        text = page.read_text("utf-8").replace("\\|", "|")
+        rules = [
+            each for rule in dialect.rules.values() for each in (rule, *dict(rule.before).values())
+        ]
+        assert {rule.source for rule in rules if rule.source not in text} == set(), name
+        assert {rule.status for rule in rules if rule.status and rule.status not in text} == set()
+        for interaction in dialect.interactions:
+            assert interaction.reason.partition(" (")[0] in text, interaction
 
 
 def test_anchors_are_those_of_the_forge() -> None:

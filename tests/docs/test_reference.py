@@ -19,13 +19,16 @@ from evenhand_evals.compare import Comparison, Side
 from evenhand_evals.manifest import DatasetFacts, DecodingFacts, Manifest, ServerFacts, TaskFacts
 from evenhand_evals.results import Bounds, Estimate, Result, Tokens
 from evenhand_evals.stats.paired import Discordance
+from evenhand_proxy.api.request_ids import id_headers
 from evenhand_proxy.audit import schema
 from evenhand_proxy.cli.root import DONE, ENDPOINT_FAILED, FAILED, WRONG_USE, cli
 from evenhand_proxy.config import Config, Model, Secret
 from evenhand_proxy.decoding.vocabulary import Action, Evidence, Mode, Source
 from evenhand_proxy.errors import HTTPError
+from evenhand_proxy.events import EventKind
 from evenhand_proxy.exchange import OutcomeKind
 from evenhand_proxy.telemetry import names
+from evenhand_proxy.upstream.litellm_wire import PLACEHOLDER
 from tests.docs.markdown import DOCS, ROOT, section, table_rows
 from tests.running import running_proxy
 
@@ -63,7 +66,7 @@ def shown_default(name: str, item: Field[Any]) -> str:
     if name.endswith("PARAMETER"):
         return "none"
     if item.default is MISSING:
-        return "required"
+        return "required" if item.default_factory is MISSING else "none"
     if name == "models.NAME.upstream_model":
         return "NAME"
     if item.default is None:
@@ -85,6 +88,8 @@ def test_every_choice_of_a_config_key_stands_there() -> None:
     choices = {
         "models.NAME.engine": get_type_hints(Model)["engine"],
         "models.NAME.mode": Mode,
+        "models.NAME.via": get_type_hints(Model)["via"],
+        "keys.NAME.mode": Mode,
         "audit.durability": get_type_hints(get_type_hints(Config)["audit"])["durability"],
     }
     for key, kind in choices.items():
@@ -206,12 +211,17 @@ def test_every_key_of_an_evaluations_document_stands_there(
 
 async def test_every_key_of_the_proxys_documents_stands_there(tmp_path: Path) -> None:
     """Those of a real request's audit record, and of its decoding record."""
-    config = Config(models={"m": Model("openai", "http://127.0.0.1:9")})
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        "rules: [{name: short, action: cap, parameter: max_tokens, value: 9, reason: cost}]"
+    )
+    config = Config(models={"m": Model("openai", "http://127.0.0.1:9")}, policy=policy)
     async with (
         running_proxy(config, tmp_path) as proxy,
         httpx.AsyncClient(base_url=proxy.url, trust_env=False) as client,
     ):
-        await client.post("/v1/chat/completions", json={"model": "m", "top_k": 1})
+        body = {"model": "m@greedy", "top_k": 1, "max_tokens": 10}
+        await client.post("/v1/chat/completions", json=body)
         await proxy.settled()
     arguments = ["audit", "show", "latest", "--json", f"--data-dir={tmp_path}"]
     record = json.loads(CliRunner().invoke(cli, arguments).stdout)
@@ -221,8 +231,41 @@ async def test_every_key_of_the_proxys_documents_stands_there(tmp_path: Path) ->
         assert not {key for key in document if f"`{key}`" not in shown}
     explained = section(REFERENCE / "http.md", "The explain document")
     parameters = decoding["parameters"].values()
-    for document in (decoding, *parameters, *decoding["changes"]):
+    hits = decoding["policy"]["hits"]
+    assert decoding["profiles"]
+    for document in (decoding, *parameters, *decoding["changes"], *hits):
         assert not {key for key in document if f"`{key}`" not in explained}
+
+
+def texts(tree: ast.AST) -> Iterator[str]:
+    """Every text in a module, as bytes too, but for the names that threads are given."""
+    named = {
+        keyword.value
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "threading.Thread"
+        for keyword in node.keywords
+        if keyword.arg == "name"
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and node not in named:
+            if isinstance(node.value, str):
+                yield node.value
+            elif isinstance(node.value, bytes):
+                yield node.value.decode("latin-1")
+
+
+def test_every_header_of_ours_stands_there() -> None:
+    """Each `evenhand-` header that the proxy reads or sends, and the ids under foreign names."""
+    found = {
+        name
+        for file in PACKAGES[0].rglob("*.py")
+        for name in texts(ast.parse(file.read_text("utf-8")))
+        if re.fullmatch(r"evenhand-[a-z-]+|x-api-key", name)
+    } - {PLACEHOLDER}
+    sent = {name.decode() for name, _ in id_headers("0")}
+    assert {"evenhand-mode", "evenhand-decoding", "x-api-key"} <= found
+    text = text_of("http.md")
+    assert {name for name in found | sent if f"`{name}`" not in text} == set()
 
 
 def error_kinds(kind: type[HTTPError] = HTTPError) -> Iterator[type[HTTPError]]:
@@ -257,6 +300,7 @@ def test_every_error_code_stands_there_with_its_status() -> None:
         ("decoding.md", Evidence),
         ("decoding.md", Mode),
         ("audit.md", OutcomeKind),
+        ("audit.md", EventKind),
     ],
 )
 def test_every_word_is_defined(page: str, kind: Any) -> None:
@@ -266,13 +310,13 @@ def test_every_word_is_defined(page: str, kind: Any) -> None:
 
 
 def test_every_column_of_the_journal_stands_there() -> None:
-    """Of the two tables that matter as rows, of the two others in the text."""
+    """Of the three tables that matter as rows, of the two others in the text."""
     database = sqlite3.connect(":memory:")
     database.executescript(schema.DDL)
     tables = [name for (name,) in database.execute("SELECT name FROM pragma_table_list")]
     text = section(REFERENCE / "audit.md", "Schema")
     cells = first_cells(text)
-    for table in ("opening", "outcome", "writer", "writer_end"):
+    for table in ("opening", "outcome", "event", "writer", "writer_end"):
         assert table in tables
         assert f"`{table}`" in text
         for _, column, *_ in database.execute(f"PRAGMA table_info({table})"):

@@ -7,8 +7,9 @@ import pytest
 
 from evenhand_evals.client import Client
 from evenhand_evals.endpoint import Preflight, preflight
+from evenhand_evals.engine import root_of
 from evenhand_evals.errors import EndpointError, UsageError
-from evenhand_evals.settings import Decoding, decide
+from evenhand_evals.settings import Decoding, RunSettings, decide
 from evenhand_evals.types import Message
 from evenhand_proxy.config import Config, Model
 from tests.evals.fake import Fake, serving
@@ -25,10 +26,20 @@ RECORD = {
 }
 
 
+async def asked(
+    url: str, model: str = "tiny", decoding: Decoding | None = None, **more: Any
+) -> Preflight:
+    """Run the preflight against an endpoint."""
+    settings = RunSettings(url, model, Path("unused"), **more)
+    async with Client(url) as client, Client(root_of(url)) as root:
+        given = decoding or decide(None, {}, 16)
+        return await preflight(client, root, settings, given, MESSAGES)
+
+
 async def ask(fake: Fake, model: str = "tiny", decoding: Decoding | None = None) -> Preflight:
     """Run the preflight against a fake."""
-    async with serving(fake), Client(fake.url) as client:
-        return await preflight(client, model, decoding or decide(None, {}, 16), MESSAGES)
+    async with serving(fake):
+        return await asked(fake.url, model, decoding)
 
 
 async def test_a_plain_endpoint() -> None:
@@ -94,8 +105,8 @@ async def test_a_profile_that_our_own_proxy_does_not_know(tmp_path: Path) -> Non
     async with running_proxy(config, tmp_path) as proxy, Client(f"{proxy.url}/v1") as client:
         refused = await client.request("POST", "/decoding/explain", {"model": "m@nope"})
         with pytest.raises(UsageError, match="nope") as caught:
-            await preflight(client, "m", decide("nope", {}, 16), MESSAGES)
-    assert refused.body["error"]["message"] in str(caught.value)
+            await asked(f"{proxy.url}/v1", "m", decide("nope", {}, 16))
+    assert refused.body["error"]["message"][:200] in str(caught.value)
     assert "no Evenhand proxy" not in str(caught.value)
 
 
@@ -132,6 +143,5 @@ async def test_an_endpoint_that_lists_no_models(status: int) -> None:
 
 async def test_nobody_there(unused_tcp_port: int) -> None:
     """The message names the URL and the fix."""
-    async with Client(f"http://127.0.0.1:{unused_tcp_port}/v1") as client:
-        with pytest.raises(EndpointError, match=r"cannot be reached.*--base-url"):
-            await preflight(client, "tiny", decide(None, {}, 16), MESSAGES)
+    with pytest.raises(EndpointError, match=r"cannot be reached.*--base-url"):
+        await asked(f"http://127.0.0.1:{unused_tcp_port}/v1")

@@ -6,7 +6,7 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenhand_proxy.answers import StreamReader, read_plain
+from evenhand_proxy.answers import ResponsesReader, StreamReader, read_plain
 from tests.fake_engine import DONE, chat_answer, chunk
 
 USAGE = {"prompt_tokens": 3, "completion_tokens": 0}
@@ -28,6 +28,46 @@ def test_a_stream_reads_the_same_wherever_it_is_cut(cuts: list[int]) -> None:
     assert facts.usage is not None
     assert (facts.usage.prompt_tokens, facts.usage.completion_tokens) == (3, 0)
     assert reader.text() == "Hello 你好"
+
+
+RESPONSE = (
+    b'event: response.created\r\ndata: {"type": "response.created"}\r\n\r\n'
+    b'data: {"type": "response.output_text.delta", "delta": "a"}\n\n'
+    b'data: {"type": "response.completed", "response": {"id": "r", "object": "response", '
+    b'"status": "completed", "usage": {"input_tokens": 3, "output_tokens": 2}, "output": '
+    b'[{"content": [{"text": "a"}]}]}}\n\n'
+)
+
+
+@given(
+    cuts=st.lists(st.integers(0, len(RESPONSE)), max_size=60),
+    done=st.sampled_from([b"", DONE]),
+    keep=st.booleans(),
+)
+def test_a_responses_stream_reads_the_same_wherever_it_is_cut(
+    cuts: list[int], done: bytes, keep: bool
+) -> None:
+    """The last event may come in more reads than are looked at of other streams."""
+    whole = RESPONSE + done
+    edges = [0, *sorted(cuts), len(whole)]
+    reader = ResponsesReader(keep=keep)
+    for start, end in itertools.pairwise(edges):
+        reader.feed(whole[start:end])
+    facts = reader.facts()
+    assert (reader.done, reader.size, reader.at_boundary) == (True, len(whole), True)
+    assert (facts.finish_reasons, facts.response_id) == (("completed",), "r")
+    assert facts.usage is not None
+    assert (facts.usage.prompt_tokens, facts.usage.completion_tokens) == (3, 2)
+    assert reader.text() == ("a" if keep else "")
+
+
+def test_a_responses_stream_without_its_end_is_not_done() -> None:
+    """Only the last event ends it, and a text that names it does not."""
+    reader = ResponsesReader(keep=False)
+    named = json.dumps({"type": "response.output_text.delta", "delta": '"type":"response.failed"'})
+    reader.feed(f"data: {named}\n\n".encode())
+    assert not reader.done
+    assert reader.facts().finish_reasons == ()
 
 
 def test_the_boundary_between_events_is_known() -> None:

@@ -8,23 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from evenhand_proxy.config import Config, Key, Model, Secret
 from tests.fake_engine import FakeEngine
+from tests.running import evenhand, running_proxy
 
 HEAVY = ("fastapi", "uvicorn", "aiohttp", "opentelemetry", "tiktoken", "litellm", "torch", "rich")
-
-
-async def evenhand(*arguments: str) -> tuple[int | None, str, str]:
-    """Run one command; gives exit code, standard output and standard error."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "evenhand_proxy",
-        *arguments,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-    )
-    output, problems = await process.communicate()
-    return process.returncode, output.decode(), problems.decode()
 
 
 def config_file(folder: Path, url: str = "http://127.0.0.1:9") -> str:
@@ -115,6 +103,49 @@ async def test_explain_names_the_nearest_model_and_parameter(tmp_path: Path) -> 
     wrong = ("--model", "m", "--set", "temprature=0")
     code, _, problems = await evenhand("explain", "--config", file, *wrong)
     assert (code, "'temperature'" in problems) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("--dialect", "vllm_openai", "--key", "team"), "--key"),
+        (("--dialect", "vllm_openai", "--route", "chat"), "--route"),
+        (("--dialect", "vllm_openai", "--config", "f.yaml"), "--dialect"),
+        (("--engine-version", "0.9"), "--engine-version"),
+        (("--key", "team"), "--key"),
+    ],
+)
+async def test_explain_refuses_options_that_mean_nothing(
+    arguments: tuple[str, ...], named: str
+) -> None:
+    """Rather than answer as if they were not there."""
+    code, output, problems = await evenhand("explain", "--model", "m", *arguments)
+    assert (code, output) == (2, "")
+    assert problems.startswith(f"evenhand: {named}: ")
+
+
+async def test_explain_says_what_a_mode_would_do() -> None:
+    """Strict marks as refused what report mode would pass on."""
+    arguments = ("--dialect", "openai_chat", "--model", "m", "--set", "top_k=5", "--json")
+    _, output, _ = await evenhand("explain", *arguments, "--mode", "strict")
+    assert json.loads(output)["parameters"]["top_k"]["action"] == "refused"
+    _, output, _ = await evenhand("explain", *arguments)
+    assert json.loads(output)["parameters"]["top_k"]["action"] == "dropped"
+
+
+async def test_explain_asks_a_proxy_with_a_key(engine: FakeEngine, tmp_path: Path) -> None:
+    """The key of the environment, and the mode that is asked for."""
+    config = Config(
+        models={"m": Model("vllm", engine.url)}, keys={"team": Key(Secret("sk-of-the-team"))}
+    )
+    arguments = ("explain", "--model", "m", "--mode", "pin", "--json")
+    async with running_proxy(config, tmp_path) as proxy:
+        where = ("--url", proxy.url, "--api-key-env", "TEAM_KEY")
+        code, _, problems = await evenhand(*arguments, *where)
+        assert (code, "key" in problems) == (2, True)
+        key = {"TEAM_KEY": "sk-of-the-team"}
+        code, output, _ = await evenhand(*arguments, *where, environment=key)
+    assert (code, json.loads(output)["mode"]) == (0, "pin")
 
 
 async def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from evenhand_proxy.audit.journal import JOURNAL_FILE, Journal
+from evenhand_proxy.events import Event
 from evenhand_proxy.exchange import Usage
 from tests.proxy.facts import DECODING, opening, outcome
 
@@ -206,3 +207,69 @@ def test_without_a_journal_the_error_names_the_fix(tmp_path: Path) -> None:
     done = evenhand("list", data_dir=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
     assert "evenhand serve" in done.stderr
+
+
+@pytest.fixture(scope="module")
+async def events_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a data directory whose journal has an event of each kind."""
+    folder = tmp_path_factory.mktemp("events")
+    journal = Journal(folder / JOURNAL_FILE)
+    await journal.start()
+    seen = {"engine": {"name": "sglang", "version": "0.5.20", "weights": "GLM-4"}, "facts": {}}
+    changed = {
+        "engine": {"name": "sglang", "version": "0.5.23", "weights": "GLM-4\x1b[2J"},
+        "was": seen["engine"],
+        "changes": {
+            "version": {"old": "0.5.20", "new": "0.5.23"},
+            "model_defaults.top_k": {"old": 50, "new": None},
+        },
+    }
+    journal.note(Event(1_790_000_000.0, "engine_seen", seen, "glm-4"))
+    journal.note(Event(1_790_000_060.0, "engine_changed", changed, "glm-4"))
+    journal.note(Event(1_790_000_120.0, "policy_loaded", {"digest": "ab" * 32, "rules": 3}))
+    journal.note(Event(1_790_000_180.0, "policy_refused", {"reason": "line 4\x1b[2J"}))
+    await journal.stop()
+    return folder
+
+
+def test_events_prints_what_happened(events_dir: Path) -> None:
+    """One line for each event, with old and new of what changed; nothing steers the terminal."""
+    done = evenhand("events", data_dir=events_dir)
+    assert (done.returncode, done.stderr) == (0, "")
+    rows = cells(done.stdout)
+    changed = "version 0.5.20 -> 0.5.23; model_defaults.top_k 50 -> null"
+    assert rows[0] == "time|event|model|what"
+    assert rows[2:] == [
+        "2026-09-21 14:16:20|policy_refused||reason line 4\\x1b[2J",
+        f"2026-09-21 14:15:20|policy_loaded||digest {'ab' * 18}a..., rules 3",
+        f"2026-09-21 14:14:20|engine_changed|glm-4|{changed}",
+        "2026-09-21 14:13:20|engine_seen|glm-4|sglang 0.5.20 GLM-4",
+    ]
+
+
+def test_events_json_has_the_documented_shape(events_dir: Path) -> None:
+    """Time, kind, model and the whole document; model is null where there is none."""
+    events = document("events", data_dir=events_dir)["events"]
+    assert [event["kind"] for event in events] == [
+        *("policy_refused", "policy_loaded", "engine_changed", "engine_seen")
+    ]
+    assert events[0] == {
+        "at": "2026-09-21T14:16:20.000+00:00",
+        "kind": "policy_refused",
+        "model": None,
+        "document": {"reason": "line 4\x1b[2J"},
+    }
+    assert events[2]["document"]["changes"]["version"] == {"old": "0.5.20", "new": "0.5.23"}
+
+
+def test_events_are_chosen_by_model_kind_time_and_number(events_dir: Path) -> None:
+    """The options of the list, and the kind of event."""
+
+    def found(*options: str) -> list[str]:
+        chosen = document("events", *options, data_dir=events_dir)["events"]
+        return [event["kind"] for event in chosen]
+
+    assert found("--model", "glm-4") == ["engine_changed", "engine_seen"]
+    assert found("--kind", "policy_loaded") == ["policy_loaded"]
+    assert found("--since", "2026-09-21T14:15:00+00:00") == ["policy_refused", "policy_loaded"]
+    assert found("--limit", "1") == ["policy_refused"]

@@ -83,6 +83,14 @@ def test_a_full_file_is_read_into_the_tree(tmp_path: Path) -> None:
         ("models: {}", r"models: is empty"),
         ("a: [", r"is not valid YAML"),
         ("", r"models: is empty"),
+        (
+            "models: {a: {engine: vllm, base_url: 'http://h', flags: {generation-config: auto}}}",
+            r"models\.a\.flags\.generation-config: .*did you mean 'generation_config'",
+        ),
+        (
+            "models: {a: {engine: openai, base_url: 'http://h', flags: {seed: 1}}}",
+            r"models\.a\.flags\.seed: .*openai has none; leave it out",
+        ),
     ],
 )
 def test_a_mistake_names_key_line_and_fix(text: str, message: str) -> None:
@@ -107,7 +115,51 @@ def test_a_profile_may_read_the_environment() -> None:
     assert read(plain, HEAT="0.3").profiles["p"] == {"temperature": 0.3, "stop": ["a", "b"]}
 
 
+def test_a_models_server_flags_are_read_as_plain_data() -> None:
+    """Numbers, words and objects; a version stays text."""
+    model = read(
+        "models: {a: {engine: vllm, base_url: 'http://h', transformers: 4.57, attestation: a.json,"
+        " flags: {override_generation_config: {top_k: 5}, max_logprobs: 3}}}"
+    ).models["a"]
+    assert model.flags == {"override_generation_config": {"top_k": 5}, "max_logprobs": 3}
+    assert (model.transformers, model.attestation) == ("4.57", Path("a.json"))
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     """The path stands in the error."""
     with pytest.raises(ConfigError, match=r"nothing\.yaml: cannot be read"):
         load(tmp_path / "nothing.yaml", {})
+
+
+HOSTED = (
+    "models: {c: {engine: anthropic, base_url: 'http://h', via: litellm, api_key: k,"
+    " upstream_model: anthropic/claude-sonnet-4-5}}"
+)
+
+
+def test_a_hosted_provider_behind_litellm() -> None:
+    """It is read; Gemini may also be called at its OpenAI-compatible address."""
+    assert read(HOSTED).models["c"].via == "litellm"
+    gemini = HOSTED.replace("engine: anthropic", "engine: gemini").replace("anthropic/", "gemini/")
+    assert read(gemini).models["c"].engine == "gemini"
+    address = "https://generativelanguage.googleapis.com/v1beta/openai"
+    assert read(f"models: {{g: {{engine: gemini, base_url: '{address}'}}}}").models["g"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (" via: litellm,", "", r"models\.c\.via: Anthropic does not speak .*write via: litellm"),
+        ("anthropic/", "", r"models\.c\.upstream_model: 'claude.*PROVIDER/MODEL .*anthropic, "),
+        ("anthropic/", "cohere/", r"models\.c\.upstream_model: 'cohere/claude"),
+        (" upstream_model: anthropic/claude-sonnet-4-5", "", r"models\.c\.upstream_model: ''"),
+        ("engine: anthropic", "engine: zhipu", r"models\.c\.engine: zhipu .*; write anthropic"),
+        (" api_key: k,", "", r"models\.c\.api_key: anthropic .*; add it"),
+        ("api_key: k", "api_key: k, transformers: 4", r"models\.c\.transformers: .*leave it out"),
+        ("api_key: k", "api_key: k, generation_config: a", r"models\.c\.generation_config: .*out"),
+    ],
+)
+def test_mistakes_with_hosted_providers(old: str, new: str, message: str) -> None:
+    """They are found when the file is read, not with the first request."""
+    with pytest.raises(ConfigError, match=message):
+        read(HOSTED.replace(old, new))

@@ -243,7 +243,7 @@ async def test_rows_cannot_be_changed_or_deleted(tmp_path: Path) -> None:
                 connection.execute(statement)
 
 
-@pytest.mark.parametrize("version", [2, 99])
+@pytest.mark.parametrize("version", [3, 99])
 async def test_a_journal_of_another_version_is_refused(tmp_path: Path, version: int) -> None:
     """A file that a newer release wrote is not written to; the error says what to do."""
     path = tmp_path / "journal.db"

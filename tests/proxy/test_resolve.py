@@ -3,11 +3,9 @@
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from evenhand_proxy.decoding import (
-    DIALECTS,
+    ENGINES,
     PARAMETERS,
     PROFILES,
     SPELLINGS,
@@ -16,14 +14,15 @@ from evenhand_proxy.decoding import (
     resolve,
 )
 
-ENGINES = sorted(DIALECTS)
+CHAT_ENGINES = sorted(ENGINES)
+ROUTES = [(engine, route) for engine, routes in ENGINES.items() for route in routes]
 GREEDY = PROFILES["greedy"]
 
 
 def resolved(engine: str, route: str = "chat", /, **body: Any) -> Resolution:
     """Resolve a body on an engine whose facts are fully known."""
     facts = EngineFacts(engine, flags={"deterministic": False}, model_defaults={})
-    return resolve(body, DIALECTS[engine][route], model="m", facts=facts)
+    return resolve(body, ENGINES[engine][route], model="m", facts=facts)
 
 
 def entry(resolution: Resolution, name: str) -> dict[str, Any]:
@@ -32,15 +31,19 @@ def entry(resolution: Resolution, name: str) -> dict[str, Any]:
     return document
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", CHAT_ENGINES)
 @pytest.mark.parametrize(("name", "value"), [("temperature", 0), ("seed", 0), ("temperature", 0.0)])
 def test_zero_is_sent_as_zero(engine: str, name: str, value: float) -> None:
-    """A falsy zero survives every engine's dialect."""
+    """A falsy zero survives every dialect that has the parameter."""
     body: dict[str, Any] = {name: value}
     resolution = resolved(engine, **body)
     assert entry(resolution, name)["requested"] == value
+    rule = ENGINES[engine]["chat"].rules.get(name)
+    if rule is None or rule.wire is None:
+        assert entry(resolution, name)["action"] == "dropped"
+        return
     assert entry(resolution, name)["sent"] == value
-    assert resolution.apply({name: value}) == {name: value}
+    assert resolution.apply(body)[rule.wire] == value
 
 
 def test_absent_null_zero_and_value_are_four_things() -> None:
@@ -89,7 +92,7 @@ def test_sglang_ignores_a_seed_outside_deterministic_mode() -> None:
 def test_sglang_seed_is_unknown_when_the_server_did_not_say() -> None:
     """Without introspection nobody claims to know."""
     resolution = resolve(
-        {"seed": 1}, DIALECTS["sglang"]["chat"], model="m", facts=EngineFacts("sglang")
+        {"seed": 1}, ENGINES["sglang"]["chat"], model="m", facts=EngineFacts("sglang")
     )
     assert entry(resolution, "seed")["evidence"] == "unknown"
 
@@ -97,7 +100,7 @@ def test_sglang_seed_is_unknown_when_the_server_did_not_say() -> None:
 def test_sglang_seed_is_honoured_in_deterministic_mode() -> None:
     """With the flag the seed is effective."""
     facts = EngineFacts("sglang", flags={"deterministic": True}, model_defaults={})
-    resolution = resolve({"seed": 7}, DIALECTS["sglang"]["chat"], model="m", facts=facts)
+    resolution = resolve({"seed": 7}, ENGINES["sglang"]["chat"], model="m", facts=facts)
     assert entry(resolution, "seed")["effective"] == 7
     assert resolution.record.changes == ()
 
@@ -105,8 +108,8 @@ def test_sglang_seed_is_honoured_in_deterministic_mode() -> None:
 def test_sglang_reads_generation_config_on_chat_but_not_on_completions() -> None:
     """The same omitted field has two values on one server."""
     facts = EngineFacts("sglang", model_defaults={"temperature": 0.8, "top_p": 0.8})
-    chat = resolve({}, DIALECTS["sglang"]["chat"], model="m", facts=facts)
-    completions = resolve({}, DIALECTS["sglang"]["completions"], model="m", facts=facts)
+    chat = resolve({}, ENGINES["sglang"]["chat"], model="m", facts=facts)
+    completions = resolve({}, ENGINES["sglang"]["completions"], model="m", facts=facts)
     assert entry(chat, "temperature") == {
         "effective": 0.8,
         "source": "model",
@@ -120,7 +123,7 @@ def test_sglang_reads_generation_config_on_chat_but_not_on_completions() -> None
 
 def test_defaults_of_an_unread_generation_config_are_unknown() -> None:
     """A default that the checkpoint may replace is not guessed."""
-    resolution = resolve({}, DIALECTS["vllm"]["chat"], model="m", facts=EngineFacts("vllm"))
+    resolution = resolve({}, ENGINES["vllm"]["chat"], model="m", facts=EngineFacts("vllm"))
     assert entry(resolution, "temperature")["evidence"] == "unknown"
     assert "effective" not in entry(resolution, "temperature")
 
@@ -156,7 +159,7 @@ def test_llamacpp_clamps_a_negative_temperature() -> None:
 
 @pytest.mark.parametrize(
     ("engine", "value", "sent"),
-    [("sglang", 0, -1), ("sglang", -1, -1), ("llamacpp", -1, 0), ("vllm", -1, -1), ("vllm", 0, 0)],
+    [("sglang", 0, -1), ("sglang", -1, -1), ("llamacpp", -1, 0), ("vllm", -1, 0), ("vllm", 0, 0)],
 )
 def test_a_disabled_top_k_is_spelled_as_the_engine_wants(
     engine: str, value: int, sent: int
@@ -165,35 +168,40 @@ def test_a_disabled_top_k_is_spelled_as_the_engine_wants(
     assert resolved(engine, top_k=value).apply({"top_k": value}) == {"top_k": sent}
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", CHAT_ENGINES)
 def test_max_completion_tokens_wins_and_only_one_spelling_is_sent(engine: str) -> None:
     """Both spellings at once are reconciled, and the loser is named."""
     body: dict[str, Any] = {"max_tokens": 9, "max_completion_tokens": 5}
     resolution = resolved(engine, **body)
-    assert list(resolution.apply(body).values()) == [5]
+    sent = resolution.apply(body)
+    assert [
+        sent[name] for name in SPELLINGS if SPELLINGS[name] == "max_tokens" and name in sent
+    ] == [5]
     assert "max_tokens=9" in entry(resolution, "max_tokens")["reason"]
     assert [change.parameter for change in resolution.record.changes] == ["max_tokens"]
 
 
 @pytest.mark.parametrize("spelling", PARAMETERS["max_tokens"].spellings)
-@pytest.mark.parametrize("engine", ENGINES)
-@pytest.mark.parametrize("route", ["chat", "completions"])
+@pytest.mark.parametrize(("engine", "route"), ROUTES)
 def test_every_alias_of_max_tokens_reaches_the_engine(
     engine: str, route: str, spelling: str
 ) -> None:
     """No alias slips past: each arrives under a name that the route knows."""
     resolution = resolved(engine, route, **{spelling: 7})
-    rule = DIALECTS[engine][route].rules["max_tokens"]
-    (wire,) = resolution.apply({spelling: 7})
-    assert wire in (rule.wire, *rule.accepts)
+    rule = ENGINES[engine][route].rules["max_tokens"]
+    (wire,) = (
+        path for path in (rule.wire, *rule.accepts) if path in resolution.apply({spelling: 7})
+    )
     assert entry(resolution, "max_tokens")["sent"] == 7
+    assert wire == rule.wire or wire == spelling
 
 
-def test_sglang_takes_max_tokens_zero_as_no_limit() -> None:
-    """A falsy 0 means the rest of the context there."""
-    zero = entry(resolved("sglang", max_tokens=0), "max_tokens")
-    assert zero["action"] == "not-honoured"
-    assert "effective" not in zero
+@pytest.mark.parametrize("spelling", ["max_tokens", "max_completion_tokens"])
+def test_sglang_gets_a_limit_of_zero_under_the_name_that_takes_it(spelling: str) -> None:
+    """Under max_completion_tokens 0 counts as unset there, so it is sent as max_tokens."""
+    resolution = resolved("sglang", **{spelling: 0})
+    assert resolution.apply({spelling: 0}) == {"max_tokens": 0}
+    assert entry(resolution, "max_tokens")["effective"] == 0
 
 
 def test_llamacpp_generates_a_token_for_max_tokens_zero() -> None:
@@ -213,14 +221,14 @@ def test_openai_has_no_top_k_and_the_drop_is_recorded() -> None:
 def test_a_profile_fills_what_the_client_left_out_or_null() -> None:
     """Absent and null are filled; 0 is not."""
     facts = EngineFacts("llamacpp")
-    dialect = DIALECTS["llamacpp"]["chat"]
+    dialect = ENGINES["llamacpp"]["chat"]
     for body in ({}, {"temperature": None}):
-        filled = resolve(body, dialect, model="m", facts=facts, profile=PROFILES["glm-z1-0414"])
+        filled = resolve(body, dialect, model="m", facts=facts, profiles=[PROFILES["glm-z1-0414"]])
         assert entry(filled, "temperature")["sent"] == 0.6
         assert entry(filled, "temperature")["source"] == "profile"
         assert filled.apply(body) == {"temperature": 0.6, "top_p": 0.95}
     kept = resolve(
-        {"temperature": 0}, dialect, model="m", facts=facts, profile=PROFILES["glm-z1-0414"]
+        {"temperature": 0}, dialect, model="m", facts=facts, profiles=[PROFILES["glm-z1-0414"]]
     )
     assert entry(kept, "temperature")["sent"] == 0
     assert entry(kept, "temperature")["source"] == "client"
@@ -229,7 +237,7 @@ def test_a_profile_fills_what_the_client_left_out_or_null() -> None:
 def test_pin_sends_every_known_default() -> None:
     """In pin mode nothing is left for a hidden default to fill."""
     facts = EngineFacts("llamacpp", reported_defaults={"temperature": 0.8, "min_p": 0.05})
-    resolution = resolve({}, DIALECTS["llamacpp"]["chat"], model="m", facts=facts, mode="pin")
+    resolution = resolve({}, ENGINES["llamacpp"]["chat"], model="m", facts=facts, mode="pin")
     sent = resolution.apply({})
     assert (sent["temperature"], sent["min_p"], sent["top_k"]) == (0.8, 0.05, 40)
     assert entry(resolution, "min_p")["action"] == "injected"
@@ -239,7 +247,7 @@ def test_strict_marks_what_cannot_be_honoured_as_refused() -> None:
     """In strict mode nothing of a violation is sent."""
     resolution = resolve(
         {"top_k": 5},
-        DIALECTS["openai"]["chat"],
+        ENGINES["openai"]["chat"],
         model="m",
         facts=EngineFacts("openai"),
         mode="strict",
@@ -251,7 +259,7 @@ def test_strict_marks_what_cannot_be_honoured_as_refused() -> None:
 def test_reported_defaults_are_attested() -> None:
     """What the engine itself said is more than what its rules imply."""
     facts = EngineFacts("llamacpp", reported_defaults={"temperature": 0.7})
-    resolution = resolve({}, DIALECTS["llamacpp"]["chat"], model="m", facts=facts)
+    resolution = resolve({}, ENGINES["llamacpp"]["chat"], model="m", facts=facts)
     assert entry(resolution, "temperature")["evidence"] == "attested"
     assert entry(resolution, "top_p")["evidence"] == "modelled"
 
@@ -278,23 +286,27 @@ def test_the_changes_header_is_ascii_and_bounded() -> None:
     [
         ("temperature", True),
         ("temperature", "0.7"),
-        ("top_k", 1.5),
+        ("top_p", [0.5]),
         ("seed", 1.5),
         ("stop", 5),
         ("logprobs", 3),
-        ("logit_bias", [[5, 1.0]]),
+        ("logit_bias", "5"),
     ],
 )
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["sglang", "vllm", "llamacpp", "openai", "mistral", "zhipu"])
 def test_a_value_of_the_wrong_type_is_told_and_not_guessed(
     engine: str, name: str, value: Any
 ) -> None:
     """Engines coerce, refuse or ignore it: it is passed on, told, and part of the fingerprint."""
     body: dict[str, Any] = {name: value}
     resolution = resolved(engine, **body)
-    if DIALECTS[engine]["chat"].rules[name].wire is None:
+    rule = ENGINES[engine]["chat"].rules.get(name)
+    if rule is None or rule.wire is None:
+        assert resolution.apply(body) == {}
         return
-    assert resolution.apply(body) == body
+    assert resolution.apply(body) == {rule.wire: value}
+    if rule.kind == "any":
+        return
     assert entry(resolution, name)["evidence"] == "unknown"
     (change,) = resolution.record.changes
     assert (change.parameter, change.old) == (name, value)
@@ -304,7 +316,7 @@ def test_a_value_of_the_wrong_type_is_told_and_not_guessed(
 def test_the_servers_own_limit_narrows_the_range() -> None:
     """A llama.cpp with four slots answers n=5 with an error, and the record knows."""
     facts = EngineFacts("llamacpp", limits={"n": 4})
-    dialect = DIALECTS["llamacpp"]["chat"]
+    dialect = ENGINES["llamacpp"]["chat"]
     five = resolve({"n": 5}, dialect, model="m", facts=facts)
     assert entry(five, "n")["evidence"] == "unknown"
     assert [violation.parameter for violation in five.violations] == ["n"]
@@ -345,37 +357,3 @@ def test_numbers_of_any_size_are_resolved(value: float) -> None:
         body: dict[str, Any] = {name: value}
         for engine in ENGINES:
             resolved(engine, **body)
-
-
-JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: (
-        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4)
-    ),
-    max_leaves=6,
-)
-BODIES = st.dictionaries(st.sampled_from(sorted(SPELLINGS)) | st.text(max_size=8), JSON, max_size=8)
-
-
-@given(body=BODIES, engine=st.sampled_from(ENGINES), route=st.sampled_from(["chat", "completions"]))
-def test_no_json_makes_it_raise_and_no_parameter_gets_lost(
-    body: dict[str, Any], engine: str, route: str
-) -> None:
-    """Every parameter that was sent has a record, and other fields pass untouched."""
-    resolution = resolved(engine, route, **body)
-    edited = resolution.apply(body)
-    records = resolution.record.document()["parameters"]
-    for key, value in body.items():
-        if key in SPELLINGS:
-            assert SPELLINGS[key] in records
-            assert "requested" in records[SPELLINGS[key]]
-        else:
-            assert edited[key] is value
-
-
-@given(body=BODIES, engine=st.sampled_from(ENGINES))
-def test_resolving_what_was_sent_sends_the_same(body: dict[str, Any], engine: str) -> None:
-    """The edit is idempotent: a second proxy behind the first changes nothing more."""
-    once = resolved(engine, **body).apply(body)
-    twice = resolved(engine, **once).apply(once)
-    assert repr(sorted(once.items(), key=str)) == repr(sorted(twice.items(), key=str))

@@ -18,6 +18,22 @@ from evenhand_proxy.errors import RequestError
         (b'{"model": "m", "model": "n"}', "model"),
         (b'{"seed": 1, "seed": 1}', "seed"),
         (b'{"model": "m", "messages": [], "messages": [1]}', "messages"),
+        (b'{"system": "a", "system": "b"}', "system"),
+        (b'{"stop_sequences": ["a"], "stop_sequences": []}', "stop_sequences"),
+        (b'{"thinking": {"type": "enabled", "type": "disabled"}}', "thinking.type"),
+        (b'{"reasoning": {"effort": "low", "eff\\u006frt": "high"}}', "reasoning.effort"),
+        (b'{"text": {"verbosity": "low", "verbosity": "high"}}', "text.verbosity"),
+        (b'{"output_config": {"effort": 1, "effort": 2}}', "output_config.effort"),
+        (
+            b'{"chat_template_kwargs": {"enable_thinking": true, "enable_thinking": false}}',
+            "chat_template_kwargs.enable_thinking",
+        ),
+        (b'{"structured_outputs": {"regex": "a", "regex": "b"}}', "structured_outputs.regex"),
+        (
+            b'{"response_format": {"json_schema": {"schema": {}, "schema": {"type": "object"}}}}',
+            "response_format.json_schema.schema",
+        ),
+        (b'{"tool_choice": {"type": "auto", "type": "any"}}', "tool_choice.type"),
     ],
 )
 def test_a_parameter_that_stands_twice_is_refused(body: bytes, param: str) -> None:
@@ -37,6 +53,21 @@ def test_a_duplicate_deep_inside_is_the_engines_matter() -> None:
     """Only what this proxy reads is checked; the rest is passed on."""
     parsed = wire.parse(b'{"model": "m", "seed": 1, "x": {"seed": 1, "seed": 2}}')
     assert parsed == {"model": "m", "seed": 1, "x": {"seed": 2}}
+
+
+def test_a_key_that_stands_twice_is_named_in_the_time_it_takes_to_read_it() -> None:
+    """A long object with a doubled key is refused at once, not after comparing all with all."""
+    keys = ",".join(f'"{number}":1' for number in range(200_000))
+    with pytest.raises(RequestError, match=r"^logit_bias\.7: stands in the body twice"):
+        wire.parse(b'{"model": "m", "logit_bias": {%b,"7":2}}' % keys.encode())
+
+
+def test_a_number_beyond_64_bits_inside_an_object_is_refused_too() -> None:
+    """With its path; deeper, as in a schema, it stays as it is."""
+    with pytest.raises(RequestError, match=r"^thinking\.budget_tokens: 18446744073709551616"):
+        wire.parse(b'{"model": "m", "thinking": {"budget_tokens": 18446744073709551616}}')
+    schema = b'{"model":"m","response_format":{"json_schema":{"maximum":18446744073709551616}}}'
+    assert wire.serialise(wire.parse(schema)) == schema
 
 
 def test_a_seed_beyond_64_bits_keeps_its_digits() -> None:

@@ -8,7 +8,6 @@ import orjson
 
 from evenhand_evals.errors import UsageError
 from evenhand_evals.manifest import Manifest
-from evenhand_evals.progress import format_score
 from evenhand_evals.results import Estimate, Result, RunData
 from evenhand_evals.settings import nearest_names
 from evenhand_evals.types import Task
@@ -76,6 +75,8 @@ def _metric_row(name: str, estimate: Estimate) -> tuple[str, ...]:
 
 def print_result(manifest: Manifest, result: Result) -> None:
     """Print a result: the headline, every metric, the outcomes, tokens, time and warnings."""
+    from evenhand_evals.progress import format_score
+
     click.echo(f"{manifest.task.title}: {manifest.sent_model}")
     score = format_score(result.score) if result.score else "no sample could be scored"
     click.echo(f"{result.headline}: {score}\n")

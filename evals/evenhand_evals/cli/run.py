@@ -91,6 +91,19 @@ def _run(task: Task, settings: RunSettings) -> RunData | None:
     show_default=True,
     help="Longest wait for one answer, in seconds.",
 )
+@click.option(
+    "--mode",
+    type=click.Choice(["pin", "report", "strict"]),
+    default="pin",
+    show_default=True,
+    help="pin sends every default that is known; strict refuses what cannot be honoured.",
+)
+@click.option(
+    "--engine",
+    default="auto",
+    show_default=True,
+    help="The engine behind an endpoint that is no Evenhand proxy.",
+)
 @click.option("--data", type=click.Path(path_type=Path), help="A file, a folder or a data set.")
 @click.option("--resume", is_flag=True, help="Go on with the run in --out if there is one.")
 @click.option(
@@ -114,8 +127,9 @@ def run(
 ) -> None:
     """Evaluate a model behind an OpenAI-style endpoint on TASK.
 
-    Only what --profile and --set name is sent, and the task's token budget. Ctrl-C keeps what is
-    done (exit code 130); --resume goes on. Exit code 3 if the endpoint failed.
+    What --profile and --set name is sent, the task's token budget, and with --mode pin every
+    default that is known of the engine, so that none acts unseen. Ctrl-C keeps what is done (exit
+    code 130); --resume goes on. Exit code 3 if the endpoint failed.
     """
     settings = RunSettings(
         base_url=normalise_url(base_url),

@@ -1,12 +1,12 @@
 """The models and profiles that this proxy serves, and what a request's model name stands for."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from evenhand_proxy.config import Config, Model
 from evenhand_proxy.decoding import PROFILES, Profile, canonical, nearest, split_model
-from evenhand_proxy.engines.introspect import root_of
 from evenhand_proxy.errors import ModelNotFound
 
 
@@ -16,11 +16,15 @@ class Served:
 
     name: str
     model: Model
-    root: str
+    api: str
     host: str
     port: int
     upstream_model: str
     headers: Mapping[str, str]
+
+    def url(self, path: str) -> str:
+        """Give the address of a route, such as `/chat/completions`."""
+        return self.api + path
 
 
 class Catalog:
@@ -36,8 +40,11 @@ class Catalog:
 
     def find(
         self, name: str, header_profile: str | None, key_profile: str | None
-    ) -> tuple[Served, Profile | None]:
-        """Give the model and the profile: the name's suffix, the header, the key's, the model's.
+    ) -> tuple[Served, tuple[Profile, ...]]:
+        """Give the model and the profiles that fill the request, the first before the second.
+
+        The one that the request names (by the model's suffix, else by header), then the key's,
+        then the model's.
 
         Raises:
             ModelNotFound: no such model or profile; the message names the nearest.
@@ -51,30 +58,44 @@ class Catalog:
             if served is None:
                 hint = nearest(plain, list(self.models))
                 raise ModelNotFound(f"model: there is no model {plain!r}; {hint}", param="model")
-        chosen = suffix or header_profile or key_profile or served.model.profile
-        if chosen is None:
-            return served, None
-        profile = self.profiles.get(chosen)
+        chosen = dict.fromkeys((suffix or header_profile, key_profile, served.model.profile))
+        return served, tuple(self._profile(each) for each in chosen if each is not None)
+
+    def _profile(self, name: str) -> Profile:
+        profile = self.profiles.get(name)
         if profile is None:
-            hint = nearest(chosen, list(self.profiles))
+            hint = nearest(name, list(self.profiles))
             raise ModelNotFound(
-                f"model: there is no profile {chosen!r}; {hint}",
+                f"model: there is no profile {name!r}; {hint}",
                 param="model",
                 code="profile_not_found",
             )
-        return served, profile
+        return profile
+
+
+def api_of(base_url: str) -> str:
+    """Give where the API's routes begin: at the base URL, or below `/v1` where it names no version.
+
+    >>> api_of("http://127.0.0.1:30000"), api_of("https://example.com/api/paas/v4/")
+    ('http://127.0.0.1:30000/v1', 'https://example.com/api/paas/v4')
+    """
+    plain = base_url.rstrip("/")
+    return plain if _VERSIONED.search(urlsplit(plain).path) else f"{plain}/v1"
+
+
+_VERSIONED = re.compile(r"/v\d+\w*(/openai)?$")
 
 
 def _served(name: str, model: Model) -> Served:
-    root = root_of(model.base_url)
-    parts = urlsplit(root)
+    api = api_of(model.base_url)
+    parts = urlsplit(api)
     headers = {"content-type": "application/json", "accept-encoding": "identity"}
     if model.api_key is not None:
         headers["authorization"] = f"Bearer {model.api_key.text}"
     return Served(
         name,
         model,
-        root,
+        api,
         parts.hostname or "",
         parts.port or (443 if parts.scheme == "https" else 80),
         model.upstream_model or name,

@@ -13,6 +13,8 @@ _HOT = {
     "/v1/chat/completions": ("Answer a conversation, plain or as a stream", "messages"),
     "/v1/completions": ("Continue a text, plain or as a stream", "prompt"),
     "/v1/embeddings": ("Turn texts into vectors", "input"),
+    "/v1/responses": ("Answer through the engine's own Responses API", "input"),
+    "/v1/messages": ("Answer a conversation of Anthropic's Messages API", "messages"),
 }
 
 _HEADERS = {

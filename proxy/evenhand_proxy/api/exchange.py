@@ -7,25 +7,18 @@ away the upstream call is dropped at once, in whatever phase it is.
 import asyncio
 import logging
 import time
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
-import orjson
-
-from evenhand_proxy.answers import AnswerFacts, StreamReader, read_plain
+from evenhand_proxy.answers import AnswerFacts, ResponsesReader, StreamReader, read_plain
 from evenhand_proxy.api.guard import Receive, Send
-from evenhand_proxy.api.respond import (
-    JSON,
-    error_event,
-    in_openai_shape,
-    relayed,
-    send_error,
-    send_whole,
-)
+from evenhand_proxy.api.respond import JSON, relayed, send_whole
 from evenhand_proxy.api.services import Services
+from evenhand_proxy.api.tongues import Tongue, Translator
 from evenhand_proxy.errors import AuditUnavailable, HTTPError, UpstreamBroken, UpstreamError
 from evenhand_proxy.exchange import Opening, Outcome, OutcomeKind
-from evenhand_proxy.upstream.transport import UpstreamAnswer, UpstreamRequest
+from evenhand_proxy.upstream.transport import UpstreamAnswer
 
 log = logging.getLogger("evenhand.exchange")
 
@@ -34,14 +27,18 @@ log = logging.getLogger("evenhand.exchange")
 class Prepared:
     """Everything that is known before the engine is called.
 
-    `refusal` is strict mode's error, in which case the engine is not called at all.
+    send: makes the one upstream call. headers: of the answer. document: the request as it came.
+    refusal: an error of strict mode's or the policy's, with which the engine is not called at all.
+    close: gives up a call that was never made.
     """
 
     opening: Opening
-    request: UpstreamRequest
+    send: Callable[[], Awaitable[UpstreamAnswer]]
     headers: list[tuple[bytes, bytes]]
     document: dict[str, Any]
+    tongue: Tongue
     refusal: HTTPError | None
+    close: Callable[[], None]
 
 
 class Exchange:
@@ -57,12 +54,21 @@ class Exchange:
         self._started = time.monotonic()
         self._status: int | None = None
         self._first_byte: float | None = None
-        several = prepared.document.get("n") not in (None, 1)
-        self._reader = StreamReader(keep=self._keeps_text(), several=several)
+        self._called = False
+        self._reader = self._stream_reader()
         self._content: bytes | None = None
         self._facts: AnswerFacts | None = None
+        self._translator: Translator | None = None
+        self._told = 0
         self._gone = False
         self._audited = True
+
+    def _stream_reader(self) -> StreamReader:
+        keep = self._keeps_text()
+        if self._prepared.opening.route == "/v1/responses":
+            return ResponsesReader(keep=keep)
+        sent, prompt = self._prepared.opening.sent_parameters, self._prepared.document.get("prompt")
+        return StreamReader(keep=keep, several=sent.get("n", 1) != 1 or isinstance(prompt, list))
 
     def _keeps_text(self) -> bool:
         if self._services.config.audit.content:
@@ -73,10 +79,17 @@ class Exchange:
     async def run(self) -> None:
         """Open the journal row, serve the request, close the row."""
         try:
+            await self._run()
+        finally:
+            if not self._called:
+                self._prepared.close()
+
+    async def _run(self) -> None:
+        try:
             await self._services.journal.open(self._prepared.opening)
         except AuditUnavailable as error:
             if self._services.config.audit.required:
-                await send_error(self._send, error, self._prepared.headers)
+                await self._tell(error)
                 return
             self._audited = False
             log.warning("request %s is not audited: %s", self._prepared.opening.request_id, error)
@@ -127,11 +140,17 @@ class Exchange:
 
     async def _tell(self, error: HTTPError) -> None:
         """Answer with an error: as the answer, or as the last event of a stream that has begun."""
+        tongue = self._prepared.tongue
         if self._status is None:
             self._begin(error.status)
-            await send_error(self._send, error, self._prepared.headers)
+            headers = [*self._prepared.headers, JSON]
+            await send_whole(self._send, error.status, headers, tongue.error(error))
             return
-        event = error_event(error, at_boundary=self._reader.at_boundary)
+        if self._translator is not None:
+            event = self._translator.fail(error)
+            self._told += len(event)
+        else:
+            event = tongue.event(error, at_boundary=self._reader.at_boundary)
         await self._send({"type": "http.response.body", "body": event})
 
     async def _serve(self) -> tuple[OutcomeKind, str | None]:
@@ -139,7 +158,8 @@ class Exchange:
         if prepared.refusal is not None:
             await self._tell(prepared.refusal)
             return "refused", prepared.refusal.message
-        answer = await self._services.transport.send(prepared.request)
+        self._called = True
+        answer = await prepared.send()
         try:
             if answer.status >= 400:
                 return await self._relay_error(answer)
@@ -156,19 +176,19 @@ class Exchange:
         facts = read_plain(body)
         if facts is None:
             raise UpstreamError("The engine's answer is not a JSON object.")
-        if facts.error is not None:
+        if facts.error is not None and "failed" not in facts.finish_reasons:
             raise UpstreamError(f"The engine answered with an error: {facts.error[:500]}")
+        told = self._prepared.tongue.whole(body)
         self._begin(answer.status)
-        self._reader.size = len(body)
+        self._reader.size = len(told)
         self._facts = facts
         self._content = body
         headers = [*self._prepared.headers, *relayed(answer.headers.items())]
-        await send_whole(self._send, answer.status, headers, body)
-        return "completed", None
+        await send_whole(self._send, answer.status, headers, told)
+        return _kind_of(facts)
 
     async def _relay_error(self, answer: UpstreamAnswer) -> tuple[OutcomeKind, str | None]:
-        said = in_openai_shape(answer.status, await answer.read())
-        body = orjson.dumps(said)
+        body, message = self._prepared.tongue.engine_error(answer.status, await answer.read())
         if answer.status in (401, 403):
             raise UpstreamError(
                 f"The engine refuses the proxy's own key (HTTP {answer.status}). "
@@ -180,29 +200,39 @@ class Exchange:
         kept = [item for item in relayed(answer.headers.items()) if item[0] != b"content-type"]
         headers = [*self._prepared.headers, *kept, JSON]
         await send_whole(self._send, answer.status, headers, body)
-        message: str = said["error"]["message"]
         return "refused" if answer.status < 500 else "upstream_failed", message[:500]
 
     async def _relay_stream(self, answer: UpstreamAnswer) -> tuple[OutcomeKind, str | None]:
-        """Relay an SSE stream: bytes untouched, one write for each read."""
+        """Relay an SSE stream: bytes untouched unless translated, one write for each read."""
         headers = [*self._prepared.headers, *relayed(answer.headers.items())]
         headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
         send, feed = self._send, self._reader.feed
         self._status = answer.status
+        translator = self._translator = self._prepared.tongue.stream()
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         async for chunk in answer.chunks():
             if self._first_byte is None:
                 self._begin(answer.status)
             feed(chunk)
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            if translator is None:
+                await send({"type": "http.response.body", "body": chunk, "more_body": True})
+            else:
+                await self._say(translator, translator.feed(chunk))
+        if translator is not None:
+            await self._say(translator, translator.finish())
         self._facts = facts = self._reader.facts()
-        if not (self._reader.done or facts.finish_reasons or facts.error):
+        if not (facts.finish_reasons or self._reader.done or facts.error):
             raise UpstreamBroken("The engine ended the stream without a finish reason or [DONE].")
         await send({"type": "http.response.body", "body": b""})
-        self._content = self._reader.content
-        if facts.error is not None:
-            return "upstream_failed", facts.error[:500]
-        return "completed", None
+        return _kind_of(facts)
+
+    async def _say(self, translator: Translator, told: bytes) -> None:
+        """Send what a translator gave; once it has told of a failure nothing more is relayed."""
+        self._told += len(told)
+        if told:
+            await self._send({"type": "http.response.body", "body": told, "more_body": True})
+        if translator.failure is not None:
+            raise translator.failure
 
     def _begin(self, status: int) -> None:
         """Note that the answer begins, or for a stream that its first byte is there."""
@@ -222,7 +252,7 @@ class Exchange:
             finish_reasons=facts.finish_reasons,
             response_id=facts.response_id,
             response_model=facts.response_model,
-            bytes_out=self._reader.size,
+            bytes_out=self._reader.size if self._translator is None else self._told,
             error=reason,
             content=self._kept_content(),
         )
@@ -251,3 +281,10 @@ class Exchange:
         if self._audited:
             self._services.journal.close(outcome)
         self._services.telemetry.record(self._prepared.opening, outcome)
+
+
+def _kind_of(facts: AnswerFacts) -> tuple[OutcomeKind, str | None]:
+    """Give the outcome of an answer that was relayed to its end."""
+    if facts.error is not None:
+        return "upstream_failed", facts.error[:500]
+    return "completed", None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from evenhand_proxy.config import Config
+from evenhand_proxy.decoding import Mode
 from evenhand_proxy.errors import AuthenticationError, BodyTooLarge, RequestError, UnsupportedMedia
 
 Scope = MutableMapping[str, Any]
@@ -20,10 +21,12 @@ class ClientGone(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: the key's name and default profile, None where the proxy asks for no key."""
+    """Who asks: what the config says of the key; all None where the proxy asks for no key."""
 
     key_name: str | None = None
     profile: str | None = None
+    mode: Mode | None = None
+    tags: tuple[str, ...] = ()
 
 
 class Guard:
@@ -32,7 +35,7 @@ class Guard:
     def __init__(self, config: Config) -> None:
         self._header_bytes = config.limits.header_bytes
         self._callers = {
-            _digest(key.secret.text.encode()): Caller(name, key.profile)
+            _digest(key.secret.text.encode()): Caller(name, key.profile, key.mode, key.tags)
             for name, key in config.keys.items()
         }
 
@@ -60,6 +63,8 @@ class Guard:
         if not self._callers:
             return Caller()
         scheme, _, secret = headers.get(b"authorization", b"").partition(b" ")
+        if (scheme.lower() != b"bearer" or not secret) and b"x-api-key" in headers:
+            scheme, secret = b"bearer", headers[b"x-api-key"]  # as Anthropic's clients send it
         if scheme.lower() != b"bearer" or not secret:
             raise AuthenticationError(
                 "No key was sent. Send one as 'Authorization: Bearer KEY' (api_key in the SDKs)."

@@ -30,7 +30,7 @@ def router(services: Services) -> APIRouter:
 
 
 def _model(services: Services, name: str) -> dict[str, Any]:
-    served, profile = services.catalog.find(name, None, None)
+    served, profiles = services.catalog.find(name, None, None)
     if not name:
         raise ModelNotFound("model: no name was given.", param="model")
     described: dict[str, Any] = {
@@ -40,7 +40,11 @@ def _model(services: Services, name: str) -> dict[str, Any]:
         "owned_by": "evenhand",
         "engine": served.model.engine,
     }
-    if profile is not None:
-        described["profile"] = profile.name
-        described["parameters"] = dict(profile.parameters)
+    if profiles:
+        described["profile"] = profiles[0].name
+        described["parameters"] = {
+            name: value
+            for profile in reversed(profiles)
+            for name, value in profile.parameters.items()
+        }
     return described

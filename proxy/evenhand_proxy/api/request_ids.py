@@ -18,6 +18,10 @@ class RequestIds:
 
 
 def id_headers(request_id: str) -> list[tuple[bytes, bytes]]:
-    """Give the headers that name a request, ours and the one that OpenAI's SDKs read."""
+    """Give the headers that name a request: ours, and those of OpenAI's and Anthropic's SDKs."""
     identity = request_id.encode()
-    return [(b"evenhand-request-id", identity), (b"x-request-id", identity)]
+    return [
+        (b"evenhand-request-id", identity),
+        (b"x-request-id", identity),
+        (b"request-id", identity),
+    ]

@@ -8,27 +8,31 @@ from typing import Any
 from evenhand_proxy.api.catalog import Catalog
 from evenhand_proxy.api.decoder import Decoder
 from evenhand_proxy.api.guard import Guard
+from evenhand_proxy.api.policies import Policies
 from evenhand_proxy.audit.journal import Journal
 from evenhand_proxy.config import Config
 from evenhand_proxy.engines.monitor import EngineMonitor
 from evenhand_proxy.telemetry.emitter import Telemetry
 from evenhand_proxy.telemetry.tokens import TokenCounter
+from evenhand_proxy.upstream.litellm_client import LitellmClient
 from evenhand_proxy.upstream.transport import Transport
 
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """The parts of one proxy."""
+    """The parts of one proxy. `hosted` is there where a model goes through litellm."""
 
     config: Config
     guard: Guard
     catalog: Catalog
     decoder: Decoder
+    policies: Policies
     monitor: EngineMonitor
     transport: Transport
     journal: Journal
     telemetry: Telemetry
     tokens: TokenCounter
+    hosted: LitellmClient | None = None
     background: set[asyncio.Task[None]] = field(default_factory=set)
 
     def later(self, work: Coroutine[Any, Any, None]) -> None:

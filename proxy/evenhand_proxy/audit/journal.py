@@ -12,8 +12,9 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from evenhand_proxy.audit.store import Durability, Store
+from evenhand_proxy.audit.store import Durability, Fact, Store
 from evenhand_proxy.errors import AuditUnavailable
+from evenhand_proxy.events import Event
 from evenhand_proxy.exchange import Opening, Outcome
 
 JOURNAL_FILE = Path("audit", "journal.db")
@@ -25,7 +26,7 @@ RETRY_SECONDS = 0.5
 logger = logging.getLogger(__name__)
 
 _Waiter = asyncio.Future[None]
-_Entry = tuple[Opening | Outcome, _Waiter | None]
+_Entry = tuple[Fact, _Waiter | None]
 
 
 class Journal:
@@ -36,7 +37,7 @@ class Journal:
     bounds the rows that wait to be written. `busy_timeout`, in seconds, bounds the wait for
     another writer of the same file.
 
-    `start`, `open`, `close` and `stop` belong to one event loop.
+    `start`, `open`, `close`, `note` and `stop` belong to one event loop.
     """
 
     def __init__(
@@ -132,12 +133,22 @@ class Journal:
         Outcomes are taken above the capacity too: there are no more of them than open requests.
         If the store refuses them, they are kept and tried again until `stop`.
         """
+        self._queue_unawaited(outcome)
+
+    def note(self, event: Event) -> None:
+        """Queue an event row, which goes with the next group. Never blocks, never raises.
+
+        Like an outcome, it is taken above the capacity too, and kept if the store refuses it.
+        """
+        self._queue_unawaited(event)
+
+    def _queue_unawaited(self, fact: Outcome | Event) -> None:
         if self._stopped_because is not None:
             self._rows_refused += 1
-            logger.error("outcome of %s lost: %s", outcome.request_id, self._stopped_because)
+            logger.error("%s lost: %s", _named(fact), self._stopped_because)
             return
         self._accepted += 1
-        self._queue.put((outcome, None))
+        self._queue.put((fact, None))
 
     async def stop(self) -> None:
         """Write what is queued and leave the file. Stop the server first."""
@@ -204,11 +215,18 @@ class Journal:
         self._wake([waiter for _, waiter in entries if waiter is not None], reason)
         for fact, waiter in entries:
             if waiter is None:
-                logger.error("row of %s not written: %s", fact.request_id, reason)
+                logger.error("%s not written: %s", _named(fact), reason)
 
     def _wake(self, waiters: Sequence[_Waiter], reason: str | None = None) -> None:
         if waiters:
             self._loop.call_soon_threadsafe(_settle, waiters, reason)
+
+
+def _named(fact: Fact) -> str:
+    """Name a row in the log."""
+    if isinstance(fact, Event):
+        return f"event {fact.kind} of {fact.model}" if fact.model else f"event {fact.kind}"
+    return f"{type(fact).__name__.lower()} of {fact.request_id}"
 
 
 def _settle(waiters: Sequence[_Waiter], reason: str | None) -> None:

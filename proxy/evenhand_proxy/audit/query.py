@@ -12,6 +12,7 @@ from urllib.parse import quote
 from evenhand_proxy.audit import schema
 from evenhand_proxy.audit.store import check_version
 from evenhand_proxy.errors import ConfigError
+from evenhand_proxy.events import Event
 from evenhand_proxy.exchange import Opening, Outcome
 
 STILL_OPEN = "open"
@@ -129,6 +130,37 @@ def latest_request(path: Path) -> AuditRow:
     if not newest:
         raise ConfigError(f"the audit journal {path} is empty: send the proxy a request first")
     return get_request(path, newest[0].opening.request_id)
+
+
+def list_events(
+    path: Path,
+    *,
+    limit: int,
+    model: str | None = None,
+    kind: str | None = None,
+    since: float | None = None,
+) -> list[Event]:
+    """Give the newest `limit` events, newest first; none from a journal that had no events yet.
+
+    `model` is a name in the config, `kind` an event's kind, `since` seconds since the Unix epoch.
+
+    Raises:
+        ConfigError: there is no readable journal at the path.
+
+    """
+    asked = {"model = ?": model, "kind = ?": kind, "at >= ?": since}
+    given = {condition: value for condition, value in asked.items() if value is not None}
+    where = f"WHERE {' AND '.join(given)} " if given else ""
+    with _reading(path) as connection:
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == schema.WITHOUT_EVENTS:
+            return []
+        rows = connection.execute(
+            f"SELECT {', '.join(schema.EVENT_COLUMNS)} FROM event {where}"  # noqa: S608
+            "ORDER BY at DESC, seq DESC LIMIT ?",
+            [*given.values(), limit],
+        )
+        return [schema.event_from(row) for row in rows]
 
 
 @contextmanager

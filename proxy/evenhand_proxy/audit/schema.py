@@ -1,17 +1,22 @@
-"""The journal's tables, and how `Opening` and `Outcome` become rows and come back.
+"""The journal's tables, and how `Opening`, `Outcome` and `Event` become rows and come back.
 
 Every table is insert-only: a request is an `opening` row and, later, an `outcome` row; a proxy
-process is a `writer` row and, when it ended, a `writer_end` row. Triggers refuse updates and
-deletions, which guards against slips, not against someone who may write to the file.
+process is a `writer` row and, when it ended, a `writer_end` row; an event is an `event` row.
+Triggers refuse updates and deletions, which guards against slips, not against someone who may
+write to the file.
 """
 
 import json
 from dataclasses import fields
 
+from evenhand_proxy.events import Event
 from evenhand_proxy.exchange import Opening, Outcome, Usage
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Stands in `PRAGMA user_version`; 0 is an empty file."""
+
+WITHOUT_EVENTS = 1
+"""The version before: the same tables without `event`, read as they are and migrated to write."""
 
 _TABLES = """
 CREATE TABLE writer (
@@ -68,21 +73,37 @@ CREATE TABLE outcome (
 ) STRICT;
 """
 
+_EVENT_TABLE = """
+CREATE TABLE event (
+    seq INTEGER PRIMARY KEY,
+    writer TEXT NOT NULL,
+    at REAL NOT NULL,
+    kind TEXT NOT NULL,
+    model TEXT,                     -- NULL for an event that is of no single model
+    document TEXT NOT NULL          -- JSON
+) STRICT;
+CREATE INDEX event_by_time ON event (at);
+"""
+
 _GUARD = """
 CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
 BEGIN SELECT RAISE(ABORT, 'the journal is insert-only'); END;
 """
 
-DDL = (
-    "BEGIN;"
-    + _TABLES
-    + "".join(
-        _GUARD.format(table=table, verb=verb)
-        for table in ("writer", "writer_end", "opening", "outcome")
-        for verb in ("UPDATE", "DELETE")
+
+def _script(tables: str, *guarded: str) -> str:
+    """Give the script that makes tables which refuse changes, as one transaction."""
+    guards = "".join(
+        _GUARD.format(table=table, verb=verb) for table in guarded for verb in ("UPDATE", "DELETE")
     )
-    + f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-)
+    return f"BEGIN IMMEDIATE;{tables}{guards}PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+
+
+DDL = _script(_TABLES + _EVENT_TABLE, "writer", "writer_end", "opening", "outcome", "event")
+"""Makes an empty file a journal."""
+
+ADD_EVENTS = _script(_EVENT_TABLE, "event")
+"""Makes a journal of version 1 one of version 2; its rows stay as they are."""
 
 OPENING_COLUMNS = tuple(field.name for field in fields(Opening))
 OUTCOME_COLUMNS = (
@@ -103,6 +124,7 @@ OUTCOME_COLUMNS = (
     "error",
     "content",
 )
+EVENT_COLUMNS = ("at", "kind", "model", "document")
 
 
 def _insert(table: str, columns: tuple[str, ...]) -> str:
@@ -112,6 +134,7 @@ def _insert(table: str, columns: tuple[str, ...]) -> str:
 
 INSERT_OPENING = _insert("opening", ("writer", *OPENING_COLUMNS))
 INSERT_OUTCOME = _insert("outcome", OUTCOME_COLUMNS)
+INSERT_EVENT = _insert("event", ("writer", *EVENT_COLUMNS))
 
 # Dangling openings of one writer: a seq range instead of an index that every insert would pay for.
 MARK_DANGLING = """
@@ -176,6 +199,18 @@ def outcome_values(outcome: Outcome) -> tuple[Value, ...]:
         _text(outcome.error),
         outcome.content,
     )
+
+
+def event_values(writer: str, event: Event) -> tuple[Value, ...]:
+    """Give the values of `INSERT_EVENT`."""
+    return (writer, event.at, event.kind, _text(event.model), json.dumps(dict(event.document)))
+
+
+def event_from(row: tuple[Value, ...]) -> Event:
+    """Rebuild an `Event` from the values of `EVENT_COLUMNS`, in that order."""
+    values = dict(zip(EVENT_COLUMNS, row, strict=True))
+    document = json.loads(str(values.pop("document")))
+    return Event(document=document, **values)  # type: ignore[arg-type]
 
 
 def opening_from(row: tuple[Value, ...]) -> Opening:

@@ -14,7 +14,11 @@ from typing import Literal, Self
 
 from evenhand_proxy.audit import liveness, schema
 from evenhand_proxy.errors import ConfigError
+from evenhand_proxy.events import Event
 from evenhand_proxy.exchange import Opening, Outcome
+
+Fact = Opening | Outcome | Event
+"""What a journal takes."""
 
 Durability = Literal["full", "normal", "async"]
 
@@ -75,7 +79,7 @@ class Store:
                 "free or repair the place, or choose another with --data-dir"
             ) from error
 
-    def write(self, facts: Sequence[Opening | Outcome]) -> dict[int, str]:
+    def write(self, facts: Sequence[Fact]) -> dict[int, str]:
         """Write the facts in one transaction; give the reason for each position that was refused.
 
         Raises:
@@ -110,12 +114,15 @@ class Store:
                 self._connection.execute("ROLLBACK")
             raise
 
-    def _insert(self, fact: Opening | Outcome) -> None:
+    def _insert(self, fact: Fact) -> None:
         if isinstance(fact, Opening):
             values = schema.opening_values(self._claim.writer, fact)
             self._connection.execute(schema.INSERT_OPENING, values)
-        else:
+        elif isinstance(fact, Outcome):
             self._connection.execute(schema.INSERT_OUTCOME, schema.outcome_values(fact))
+        else:
+            values = schema.event_values(self._claim.writer, fact)
+            self._connection.execute(schema.INSERT_EVENT, values)
 
     def _join(self, folder: Path) -> None:
         with self._transaction():
@@ -159,19 +166,22 @@ def _prepare(connection: sqlite3.Connection, path: Path, durability: Durability)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version == 0:
         connection.executescript(schema.DDL)
-    else:
-        check_version(version, path)
+        return
+    check_version(version, path)
+    if version == schema.WITHOUT_EVENTS:
+        connection.executescript(schema.ADD_EVENTS)
 
 
 def check_version(version: int, path: Path) -> None:
-    """Refuse a journal whose tables are not the ones that this release knows.
+    """Refuse a journal whose tables are not ones that this release knows.
 
     Raises:
-        ConfigError: the version differs.
+        ConfigError: the version is neither ours nor the one before.
 
     """
-    if version != schema.SCHEMA_VERSION:
+    if version not in (schema.WITHOUT_EVENTS, schema.SCHEMA_VERSION):
         raise ConfigError(
             f"the audit journal {path} has schema version {version}, this release reads "
-            f"{schema.SCHEMA_VERSION}: use the release that wrote it, or another --data-dir"
+            f"{schema.WITHOUT_EVENTS} and {schema.SCHEMA_VERSION}: use the release that wrote it, "
+            "or another --data-dir"
         )

@@ -1,6 +1,6 @@
 """`evenhand audit`: which requests came, and with which decoding each one was answered."""
 
-import re
+import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,8 +14,10 @@ from evenhand_proxy.audit.query import (
     AuditRow,
     get_request,
     latest_request,
+    list_events,
     list_requests,
 )
+from evenhand_proxy.cli.moment import Moment
 from evenhand_proxy.cli.output import (
     data_dir_option,
     json_option,
@@ -24,47 +26,23 @@ from evenhand_proxy.cli.output import (
     resolve_data_dir,
 )
 from evenhand_proxy.cli.record_table import print_record
+from evenhand_proxy.events import Event, EventKind
 from evenhand_proxy.exchange import Outcome, OutcomeKind, Usage
 
-_UNIT_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SHORTEST_ID = 8
-
-
-class _Moment(click.ParamType[float]):
-    """A point in time: how long ago (`90s`, `15m`, `1h`, `2d`), or ISO 8601."""
-
-    name = "moment"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        """Give seconds since the Unix epoch."""
-        if isinstance(value, float):
-            return value
-        ago = re.fullmatch(r"(\d+)([smhd])", value)
-        if ago:
-            return datetime.now(UTC).timestamp() - int(ago[1]) * _UNIT_SECONDS[ago[2]]
-        try:
-            return datetime.fromisoformat(value).timestamp()
-        except (ValueError, OverflowError):
-            self.fail(
-                f"{value!r} is no point in time: give a time ago (90s, 15m, 1h, 2d) "
-                "or ISO 8601 (2026-01-31T08:00, local time without an offset)",
-                param,
-                ctx,
-            )
+_LONGEST_VALUE = 40
 
 
 @click.group("audit")
 def audit_group() -> None:
-    """List and show audited requests."""
+    """List and show audited requests, and what happened between them."""
 
 
 @audit_group.command("list")
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
 @click.option("--model", help="Only this model, as NAME or NAME@PROFILE.")
 @click.option("--outcome", type=click.Choice([*get_args(OutcomeKind), STILL_OPEN]))
-@click.option("--since", type=_Moment(), help="Only newer ones: 15m, 1h, 2d, or ISO 8601.")
+@click.option("--since", type=Moment(), help="Only newer ones: 15m, 1h, 2d, or ISO 8601.")
 @data_dir_option
 @json_option
 def list_command(
@@ -101,6 +79,62 @@ def show_command(request_id: str, data_dir: Path | None, as_json: bool) -> None:
         print_json({**_document(row), "attempts": [attempt], **_content(row)})
         return
     _show(row)
+
+
+@audit_group.command("events")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True)
+@click.option("--model", help="Only events of this model's engine.")
+@click.option("--kind", type=click.Choice(get_args(EventKind)))
+@click.option("--since", type=Moment(), help="Only newer ones: 15m, 1h, 2d, or ISO 8601.")
+@data_dir_option
+@json_option
+def events_command(
+    limit: int,
+    model: str | None,
+    kind: str | None,
+    since: float | None,
+    data_dir: Path | None,
+    as_json: bool,
+) -> None:
+    """List what happened to engines and policies, newest first."""
+    events = list_events(_journal(data_dir), limit=limit, model=model, kind=kind, since=since)
+    if as_json:
+        documents = [
+            {
+                "at": _utc(event.at),
+                "kind": event.kind,
+                "model": event.model,
+                "document": dict(event.document),
+            }
+            for event in events
+        ]
+        print_json({"events": documents})
+        return
+    print_table(
+        ("time", "event", "model", "what"),
+        [
+            (_local(event.at), event.kind, _printable(event.model or ""), _printable(_what(event)))
+            for event in events
+        ],
+    )
+
+
+def _what(event: Event) -> str:
+    """Say in one line what an event is about."""
+    document = event.document
+    if event.kind == "engine_seen":
+        identity = document.get("engine", {})
+        known = [identity.get(name) for name in ("name", "version", "weights")]
+        return " ".join(str(value) for value in known if value)
+    if event.kind == "engine_changed":
+        changes = document.get("changes", {}).items()
+        return "; ".join(f"{key} {_value(c['old'])} -> {_value(c['new'])}" for key, c in changes)
+    return ", ".join(f"{key} {_value(value)}" for key, value in document.items())
+
+
+def _value(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _LONGEST_VALUE else f"{text[: _LONGEST_VALUE - 3]}..."
 
 
 def _journal(data_dir: Path | None) -> Path:

@@ -29,11 +29,23 @@ def print_record(document: Mapping[str, Any]) -> None:
             for name, record in parameters.items()
         ],
     )
-    reasons = {name: record["reason"] for name, record in parameters.items() if "reason" in record}
+    reasons: dict[str, list[str]] = {}
+    for name, record in parameters.items():
+        if "reason" in record:
+            reasons.setdefault(record["reason"], []).append(name)
     if reasons:
         click.echo()
-    for name, reason in reasons.items():
-        click.echo(f"{name}: {reason}")
+    for reason, names in reasons.items():
+        click.echo(f"{', '.join(names)}: {reason}")
+    _print_policy(document.get("policy"))
+
+
+def _print_policy(policy: Mapping[str, Any] | None) -> None:
+    if policy is None:
+        return
+    click.echo(f"\npolicy {policy['digest'][:12]}")
+    for hit in policy["hits"]:
+        click.echo(f"{'enforced' if hit['enforced'] else 'shadowed'}: {hit['reason']}")
 
 
 def _json(value: Any) -> str:

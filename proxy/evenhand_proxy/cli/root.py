@@ -17,6 +17,7 @@ COMMANDS = {
     "config": ("evenhand_proxy.cli.config:config_group", "Check and show a config file."),
     "audit": ("evenhand_proxy.cli.audit:audit_group", "List and show audited requests."),
     "explain": ("evenhand_proxy.cli.explain:explain", "Say which settings a request would get."),
+    "policy": ("evenhand_proxy.cli.policy:policy_group", "Check a policy, and whom it would hit."),
     "model": ("evenhand_proxy.cli.model:model_group", "Fetch and list local models."),
 }
 

@@ -15,6 +15,7 @@ import uvicorn
 import uvloop
 
 from evenhand_proxy.api.app import build_app
+from evenhand_proxy.api.policies import Policies
 from evenhand_proxy.cli.model import ensure_local
 from evenhand_proxy.cli.output import data_dir_option, resolve_data_dir
 from evenhand_proxy.config import Config, Listen, Model
@@ -97,9 +98,10 @@ async def _serve(config: Config, local: str | None, slots: int, context: int, fo
         listen = config.listen
         if not config.keys and listen.host not in _LOOPBACK:
             log.warning("listening on %s without keys: everybody there is served", listen.host)
+        app = build_app(config, folder)
         server = _Server(
             uvicorn.Config(
-                build_app(config, folder),
+                app,
                 host=listen.host,
                 port=listen.port,
                 loop="none",
@@ -112,7 +114,8 @@ async def _serve(config: Config, local: str | None, slots: int, context: int, fo
                 log_config=None,
                 timeout_graceful_shutdown=GRACE,
                 timeout_keep_alive=75,
-            )
+            ),
+            app.services.policies,
         )
         await _serve_while(server, listener, engine)
         if not server.started:
@@ -163,14 +166,24 @@ async def _serve_while(
 class _Server(uvicorn.Server):
     """uvicorn, saying where it listens in one line that programs can read."""
 
+    def __init__(self, config: uvicorn.Config, policies: Policies) -> None:
+        super().__init__(config)
+        self._policies = policies
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """End well on SIGINT and SIGTERM, where uvicorn would raise the signal once more."""
+        """End well on SIGINT and SIGTERM, where uvicorn would raise the signal once more.
+
+        SIGHUP has the policy read again, where there is one; otherwise it ends the proxy, as it
+        does when a terminal is closed.
+        """
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self.handle_exit, number, None)
+        if self._policies.path is not None:
+            loop.add_signal_handler(signal.SIGHUP, self._policies.reload)
         yield
-        for number in (signal.SIGINT, signal.SIGTERM):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             loop.remove_signal_handler(number)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from evenhand_proxy.decoding.forms import Form
 from evenhand_proxy.decoding.vocabulary import ABSENT, Action, Evidence, Kind
 
 
@@ -47,12 +48,32 @@ ANY = Range()
 
 
 @dataclass(frozen=True, slots=True)
+class Over:
+    """Holds where the value is larger than that of another parameter."""
+
+    other: str
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """Holds where the value is an object of one of these types: {"type": "json_object"}."""
+
+    types: tuple[str, ...]
+
+
+Test = Range | Over | Typed | tuple[Any, ...] | Literal["sent"]
+"""A condition on an effective value: within a range, larger than another parameter's, of a type,
+one of the listed values, or `sent`: somebody gave it a value that goes on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
 class Rewrite:
     """What the engine itself makes of some values after it has accepted them.
 
     For a value within `when`, the parameter becomes `becomes` (ABSENT: stays as it is; None: has
     no value any more), which is recorded as `action`, and each parameter in `sets` becomes that
-    value too, which is not-honoured where the client had sent another.
+    value too, which is not-honoured where the client had sent another. `plus` and `times` compute
+    the new value instead: value * times + plus.
     """
 
     when: Range
@@ -60,6 +81,8 @@ class Rewrite:
     becomes: Any = ABSENT
     action: Action = "clamped"
     sets: Mapping[str, Any] = field(default_factory=dict)
+    times: float | None = None
+    plus: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,51 +94,87 @@ class Need:
 
 
 @dataclass(frozen=True, slots=True)
+class Interaction:
+    """What becomes of some parameters where others have certain values.
+
+    Where every condition in `when` holds, each parameter of `on` that was sent is refused by the
+    engine, or accepted and not honoured; honoured, it acts as sent. `defaults` are what the
+    parameters of `on` default to meanwhile, where they were not sent.
+    """
+
+    when: Mapping[str, Test]
+    on: tuple[str, ...]
+    outcome: Literal["refused", "not-honoured", "honoured"]
+    reason: str
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Rule:
     """One parameter in one dialect.
 
-    wire: the name on the wire; None if the engine has no such parameter.
+    wire: the name on the wire, dotted where it leads into an object; None if the engine has no
+        such parameter.
     source: where the rule was read (a specification line or an engine's file).
     accepts: further spellings that the engine takes as they are.
+    form: how the value is written there, where it differs from the canonical one.
     kind: where it differs from the vocabulary's.
-    out_of_range: what the engine does with a value outside `range`.
+    values: the only values that it takes, where they can be listed.
+    out_of_range: what the engine does with a value outside `range` or `values`.
     unsupported: what the engine does with the field when `wire` is None.
     default: the value when the field is omitted; ABSENT where there is none, with `default_note`.
     from_model: the served model's generation_config may replace the default.
+    by_model: pairs of a pattern on the model's name and its default; the first that fits wins.
     null: what null means on the wire: the default, or an error.
     translate: values that mean the same but are spelled differently here (top_k 0 and -1).
-    equivalent: for a parameter without a wire name: value to canonical parameters that mean it.
+    equivalent: values that are said with other parameters here: value to these, by canonical name
+        (`do_sample` false is temperature 0; empty: nothing needs to be said).
     needs: a server setting that it has no effect without.
+    required: the value that is injected where nobody gave one, because the engine demands one.
     evidence: how sure it is that a value sent is the value used.
+    before: pairs of an engine version and the rule that held below it, oldest first.
+    status: how well the row is established where it is not plainly verified.
     """
 
     wire: str | None
     source: str
     accepts: tuple[str, ...] = ()
+    form: Form = "plain"
     kind: Kind | None = None
     range: Range = ANY
-    out_of_range: Literal["refused", "clamped"] = "refused"
-    unsupported: Literal["refused", "ignored"] = "ignored"
+    values: tuple[Any, ...] | None = None
+    out_of_range: Literal["refused", "clamped", "ignored", "unknown"] = "refused"
+    unsupported: Literal["refused", "ignored", "unknown"] = "ignored"
     default: Any = ABSENT
     default_note: str | None = None
     from_model: bool = False
+    by_model: tuple[tuple[str, Any], ...] = ()
     null: Literal["default", "refused"] = "default"
     translate: Mapping[int, int] = field(default_factory=dict)
-    equivalent: Mapping[bool, Mapping[str, Any]] = field(default_factory=dict)
+    equivalent: Mapping[Any, Mapping[str, Any]] = field(default_factory=dict)
     rewrites: tuple[Rewrite, ...] = ()
     needs: Need | None = None
+    required: Any = ABSENT
     evidence: Evidence = "modelled"
     note: str | None = None
+    before: tuple[tuple[str, "Rule"], ...] = ()
+    status: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
     """All rules of one engine on one route.
 
-    `unknown_fields` is what the engine does with a field that it does not know.
+    engine: what to call it in sentences (`vLLM`).
+    unknown_fields: what the engine does with a field that it does not know, and so with every
+        canonical parameter that has no rule here.
+    exclusive: groups of parameters of which the engine takes at most one.
     """
 
     name: str
     title: str
+    engine: str
     rules: Mapping[str, Rule]
-    unknown_fields: Literal["ignored", "refused"] = "ignored"
+    unknown_fields: Literal["ignored", "refused", "unknown"] = "ignored"
+    interactions: tuple[Interaction, ...] = ()
+    exclusive: tuple[tuple[str, ...], ...] = ()

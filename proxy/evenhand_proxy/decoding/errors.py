@@ -1,4 +1,4 @@
-"""The one error of this package."""
+"""The errors of this package: one for what a person set, one for what an engine answered."""
 
 from typing import Any
 
@@ -15,3 +15,16 @@ class DecodingError(ValueError):
         self.value = value
         self.reason = reason
         self.fix = fix
+
+
+class IntrospectionError(ValueError):
+    """An engine's answer about itself that cannot be read.
+
+    The message names the engine, the path that was asked, and what is wrong or missing.
+    """
+
+    def __init__(self, engine: str, path: str, reason: str) -> None:
+        super().__init__(f"{engine} {path}: {reason}")
+        self.engine = engine
+        self.path = path
+        self.reason = reason

@@ -5,6 +5,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from evenhand_proxy.decoding.record import ParameterRecord
+from evenhand_proxy.decoding.vocabulary import ABSENT
+
 
 def canonical(value: Any) -> Any:
     """Give equal values one form: 1 for 1.0, 0 for -0.0; containers likewise, keys as text."""
@@ -17,11 +20,56 @@ def canonical(value: Any) -> Any:
     return value
 
 
-def fingerprint(effective: Mapping[str, Any], model: str, engine: Mapping[str, Any]) -> str:
-    """Digest the effective parameters, the model and the engine's identity.
+def _json(value: Any) -> str:
+    return json.dumps(canonical(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
-    SHA-256 over UTF-8 JSON with sorted keys and no spaces; returned as 64 hexadecimal digits.
+
+class Fingerprint:
+    """Digests records of one model at one engine.
+
+    The digest is SHA-256 over UTF-8 JSON with sorted keys and no spaces, as 64 hexadecimal digits:
+    `{"effective": {...}, "engine": {...}, "model": ...}`. Of a parameter that the engine has, the
+    effective value counts; where nobody knows it, what was sent, under the name with a question
+    mark. Parameters that the engine lacks act only through others, which are there themselves.
     """
-    document = {"effective": canonical(effective), "engine": canonical(engine), "model": model}
-    text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def __init__(
+        self,
+        model: str,
+        engine: Mapping[str, Any],
+        acting: frozenset[str],
+        defaults: Mapping[str, ParameterRecord],
+    ) -> None:
+        self._acting = acting
+        self._defaults = dict(defaults)
+        # Most of a record is the same defaults for every request: they are written once.
+        self._written = {name: self._write(name, each) for name, each in defaults.items()}
+        self._tail = f'}},"engine":{_json(engine)},"model":{_json(model)}}}'
+
+    def of(self, records: Mapping[str, ParameterRecord]) -> str:
+        """Give the fingerprint of a request's records."""
+        defaults, written = self._defaults, self._written
+        parts = []
+        for name, record in records.items():
+            part = written[name] if defaults.get(name) is record else self._write(name, record)
+            if part:
+                parts.append(part)
+        parts.sort()
+        text = f'{{"effective":{{{",".join(parts)}{self._tail}'
+        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+    def _write(self, name: str, record: ParameterRecord) -> str:
+        if name not in self._acting:
+            return ""
+        value = record.effective
+        if value is ABSENT:
+            if record.sent is ABSENT or record.sent is None:
+                return ""
+            name, value = f"{name}?", record.sent
+        elif name == "stop" and isinstance(value, str):
+            value = [value]
+        if value == [] or value == {}:
+            return ""
+        if type(value) is int or (type(value) is float and value % 1):
+            return f'"{name}":{value!r}'
+        return f'"{name}":{_json(value)}'

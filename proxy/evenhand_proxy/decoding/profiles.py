@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Final
 
+from evenhand_proxy.decoding.profiles_evaluations import EVALUATIONS
+from evenhand_proxy.decoding.profiles_models import MODELS
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:
@@ -17,20 +20,8 @@ class Profile:
 
 PROFILES: Final[Mapping[str, Profile]] = MappingProxyType(
     {
-        "greedy": Profile(
-            "greedy",
-            {"temperature": 0},
-            "the most likely token at each step; the usual setting of published benchmarks",
-        ),
-        "glm-4-0414": Profile(
-            "glm-4-0414",
-            {"temperature": 0},
-            "GLM-4-0414's published IFEval run: do_sample=False (zai-org/GLM-4 issue 748)",
-        ),
-        "glm-z1-0414": Profile(
-            "glm-z1-0414",
-            {"temperature": 0.6, "top_p": 0.95},
-            "GLM-Z1-0414's model card and published runs: temperature 0.6, top_p 0.95",
-        ),
+        name: Profile(name, parameters, source)
+        for name, parameters, source in (*MODELS, *EVALUATIONS)
     }
 )
+"""Every profile by its name: what models recommend, then what evaluations use."""

@@ -3,9 +3,11 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from evenhand_proxy.decoding.vocabulary import ABSENT, Action, Evidence, Mode, Source
+
+PolicyAction = Literal["default", "pin", "cap", "floor", "forbid", "require"]
 
 CHANGING: frozenset[Action] = frozenset(
     ("renamed", "converted", "clamped", "dropped", "injected", "refused", "not-honoured")
@@ -86,8 +88,38 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class PolicyHit:
+    """What one rule did to one request, or would have done.
+
+    old is the value before, ABSENT if there was none; new the value after, ABSENT where the
+    request is refused.
+    """
+
+    rule: str
+    action: PolicyAction
+    parameter: str
+    enforced: bool
+    old: Any
+    new: Any
+    reason: str
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the request may not be made."""
+        return self.enforced and self.new is ABSENT
+
+    def document(self) -> dict[str, Any]:
+        """Give the hit as JSON values."""
+        fields = {name: getattr(self, name) for name in self.__slots__}
+        return {name: value for name, value in fields.items() if value is not ABSENT}
+
+
+@dataclass(frozen=True, slots=True)
 class DecodingRecord:
-    """The whole record of one upstream attempt."""
+    """The whole record of one upstream attempt.
+
+    profiles: those that filled it, by name. policy: the digest of the policy that was in force.
+    """
 
     model: str
     engine: str
@@ -95,6 +127,9 @@ class DecodingRecord:
     mode: Mode
     fingerprint: str
     parameters: tuple[ParameterRecord, ...]
+    profiles: tuple[str, ...] = ()
+    policy: str | None = None
+    policy_hits: tuple[PolicyHit, ...] = ()
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -110,12 +145,20 @@ class DecodingRecord:
 
     def document(self) -> dict[str, Any]:
         """Give the JSON document that `POST /v1/decoding/explain` answers with."""
-        return {
+        about: dict[str, Any] = {
             "model": self.model,
             "engine": self.engine,
             "engine_identity": dict(self.engine_identity),
             "fingerprint": self.fingerprint,
             "mode": self.mode,
+        }
+        if self.profiles:
+            about["profiles"] = list(self.profiles)
+        if self.policy is not None:
+            hits = [hit.document() for hit in self.policy_hits]
+            about["policy"] = {"digest": self.policy, "hits": hits}
+        return {
+            **about,
             "parameters": {record.name: record.document() for record in self.parameters},
             "changes": [change.document() for change in self.changes],
         }

@@ -1,47 +1,189 @@
 """The resolver: one pure function from what a client sent to the whole decoding record.
 
-    client -> profile -> meaning (greedy by any spelling) -> dialect -> engine's rewrites
+    client -> profiles -> policy -> dialect -> model's and engine's defaults -> engine's rewrites
 
 It never raises on any JSON: what cannot be honoured becomes a violation, and the caller decides
 (strict mode refuses, report mode serves and tells).
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from evenhand_proxy.decoding.asked import Asked, ask
-from evenhand_proxy.decoding.dialect import Dialect, Range, Rule
+from evenhand_proxy.decoding.asked import CLIENT, Draft, Inbound, fill, gather, translate_meanings
+from evenhand_proxy.decoding.defaults import default_records, rules_of
+from evenhand_proxy.decoding.dialect import Dialect, Rule
+from evenhand_proxy.decoding.edits import at, edited
+from evenhand_proxy.decoding.effects import Effects, strategy
 from evenhand_proxy.decoding.facts import EngineFacts
-from evenhand_proxy.decoding.fingerprint import fingerprint
+from evenhand_proxy.decoding.fingerprint import Fingerprint
 from evenhand_proxy.decoding.lookalikes import strangers
+from evenhand_proxy.decoding.parameters import ORDER
+from evenhand_proxy.decoding.policy import PolicyRule, apply
 from evenhand_proxy.decoding.profiles import Profile
-from evenhand_proxy.decoding.record import DecodingRecord, ParameterRecord, Violation
-from evenhand_proxy.decoding.values import fault
-from evenhand_proxy.decoding.vocabulary import (
-    ABSENT,
-    PARAMETERS,
-    Action,
-    Evidence,
-    Mode,
-    Source,
+from evenhand_proxy.decoding.record import (
+    DecodingRecord,
+    ParameterRecord,
+    PolicyHit,
+    Violation,
 )
+from evenhand_proxy.decoding.settle import Ground, settle, tell_beaten
+from evenhand_proxy.decoding.values import alike
+from evenhand_proxy.decoding.vocabulary import ABSENT, Mode
+
+_LAST = len(ORDER)
 
 
 @dataclass(frozen=True, slots=True)
 class Resolution:
-    """The record, and the edit that turns the client's body into the one that is sent."""
+    """The record, and the edit that turns the client's body into the one that is sent.
+
+    violations: what the engine will not honour as asked. refusals: what the policy does not
+    allow, in any mode. remove, set: dotted paths.
+    """
 
     record: DecodingRecord
     violations: tuple[Violation, ...]
+    refusals: tuple[Violation, ...]
     remove: tuple[str, ...]
     set: Mapping[str, Any]
 
     def apply(self, body: Mapping[str, Any]) -> dict[str, Any]:
         """Give a copy of the body with the edit made."""
-        edited = {key: value for key, value in body.items() if key not in self.remove}
-        edited.update(self.set)
-        return edited
+        return edited(body, self.remove, self.set)
+
+
+class Resolver:
+    """Resolves requests to one model on one route; what does not depend on them is worked out once.
+
+    Args:
+        dialect: what the engine speaks on this route.
+        model: the name under which the engine serves the model.
+        facts: what is known of the engine.
+        route: `chat`, `completions`, `responses` or `native`: engines default differently on each.
+        mode: `strict` marks what cannot be honoured as refused; `pin` also sends every default
+            that is known.
+        inbound: how bodies are read; the spellings of clients unless told otherwise.
+
+    """
+
+    def __init__(
+        self,
+        dialect: Dialect,
+        *,
+        model: str,
+        facts: EngineFacts,
+        route: str = "chat",
+        mode: Mode = "report",
+        inbound: Inbound = CLIENT,
+    ) -> None:
+        self._dialect = dialect
+        self._model = model
+        self._facts = facts
+        self._route = route
+        self._mode = mode
+        self._inbound = inbound
+        self._rules = rules_of(dialect, facts.version)
+        records = default_records(self._rules, model, facts, route, mode)
+        self._defaults = dict(sorted(records.items(), key=_order))
+        self._pinned = {
+            name: rule.wire
+            for name, record in self._defaults.items()
+            if record.sent is not ABSENT and (rule := self._rules[name]).wire is not None
+        }
+        self._identity = facts.identity()
+        acting = frozenset(name for name, rule in self._rules.items() if rule.wire is not None)
+        self._fingerprint = Fingerprint(model, self._identity, acting, self._defaults)
+        self._words = frozenset((*inbound, *_first_steps(self._rules)))
+        self._rewrites = tuple(
+            (name, rule.rewrites) for name, rule in self._rules.items() if rule.rewrites
+        )
+
+    def resolve(
+        self,
+        body: Mapping[str, Any],
+        *,
+        profiles: Sequence[Profile] = (),
+        rules: tuple[PolicyRule, ...] = (),
+        policy_digest: str | None = None,
+    ) -> Resolution:
+        """Resolve the decoding parameters of one request.
+
+        Args:
+            body: the request body, or any part of it; fields that are no decoding parameter are
+                neither read nor edited.
+            profiles: fill what the client left out or sent as null, the first before the second.
+            rules: those of the policy that are about this request.
+            policy_digest: names the version of the policy in the record.
+
+        """
+        drafts = gather(body, self._inbound)
+        came = _paths(drafts, self._rules)
+        fill(drafts, profiles)
+        translate_meanings(drafts, self._rules)
+        hits: tuple[PolicyHit, ...] = ()
+        if rules:
+            hits = apply(rules, drafts, self._default_value)
+            translate_meanings(drafts, self._rules)
+        ground = Ground(
+            self._dialect, self._rules, self._facts, self._defaults, self._route, self._rewrites
+        )
+        for draft in drafts.values():
+            settle(draft, ground)
+        records = self._defaults.copy()
+        effects = Effects(drafts, records, ground, self._pinned)
+        effects.exclude(body)
+        effects.rewrite()
+        effects.interact()
+        strategy(drafts, effects)
+        unknown = strangers(body, self._dialect, self._words, ground.violations)
+        if self._mode == "strict" and ground.violations:
+            unknown = _refuse(drafts, unknown, ground.violations)
+            came += [stranger.name for stranger in unknown]
+        for name, draft in drafts.items():
+            records[name] = _record(draft)
+        if len(records) > len(self._defaults):
+            records = {name: records[name] for name in sorted(records, key=ORDER.__getitem__)}
+        remove, put = self._edit(body, came, drafts, records)
+        record = DecodingRecord(
+            model=self._model,
+            engine=self._facts.engine,
+            engine_identity=self._identity,
+            mode=self._mode,
+            fingerprint=self._fingerprint.of(records),
+            parameters=(*records.values(), *unknown),
+            profiles=tuple(profile.name for profile in profiles),
+            policy=policy_digest,
+            policy_hits=hits,
+        )
+        return Resolution(record, tuple(ground.violations), _refusals(hits), remove, put)
+
+    def _default_value(self, name: str) -> Any:
+        record = self._defaults.get(name)
+        return ABSENT if record is None else record.effective
+
+    def _edit(
+        self,
+        body: Mapping[str, Any],
+        came: list[str],
+        drafts: Mapping[str, Draft],
+        records: Mapping[str, ParameterRecord],
+    ) -> tuple[tuple[str, ...], dict[str, Any]]:
+        put: dict[str, Any] = {}
+        kept: dict[str, Any] = {}
+        for draft in drafts.values():
+            wire, sent = draft.wire, draft.sent
+            if sent is ABSENT or wire is None:
+                continue
+            kept[wire] = sent
+            stands = sent is draft.requested and wire == draft.spelling
+            if not stands and not alike(at(body, wire), sent):
+                put[wire] = sent
+        for name, wire in self._pinned.items():
+            if name not in drafts and records[name].sent is not ABSENT:
+                put[wire] = records[name].sent
+        remove = tuple(path for path in came if path not in kept)
+        return remove, _nested(remove, put, kept) if put or remove else put
 
 
 def resolve(
@@ -50,332 +192,101 @@ def resolve(
     *,
     model: str,
     facts: EngineFacts,
-    profile: Profile | None = None,
+    route: str = "chat",
+    profiles: Sequence[Profile] = (),
+    rules: tuple[PolicyRule, ...] = (),
+    policy_digest: str | None = None,
     mode: Mode = "report",
+    inbound: Inbound = CLIENT,
 ) -> Resolution:
-    """Resolve the decoding parameters of one request.
+    """Resolve one request: `Resolver` for those who have a single one."""
+    resolver = Resolver(dialect, model=model, facts=facts, route=route, mode=mode, inbound=inbound)
+    return resolver.resolve(body, profiles=profiles, rules=rules, policy_digest=policy_digest)
 
-    Args:
-        body: the request body, or any part of it; fields that are no decoding parameter are
-            neither read nor edited.
-        dialect: what the engine speaks on this route.
-        model: the name under which the engine serves the model.
-        facts: what is known of the engine.
-        profile: fills what the client left out or sent as null.
-        mode: `pin` also sends every default that is known.
 
+def _first_steps(rules: Mapping[str, Rule]) -> Iterator[str]:
+    """Give the top-level fields that an engine knows as its own."""
+    for rule in rules.values():
+        for path in (*rule.accepts, *((rule.wire,) if rule.wire is not None else ())):
+            yield path.partition(".")[0]
+
+
+def _paths(drafts: Mapping[str, Draft], rules: Mapping[str, Rule]) -> list[str]:
+    """Give every path of the body that a draft came from, but for those that may stay beside it.
+
+    Chat templates differ in the word for one switch, so clients that say the same in two words
+    are left both.
     """
-    asked = ask(body, profile, dialect)
-    violations: list[Violation] = []
-    records: dict[str, ParameterRecord] = {}
-    for name in PARAMETERS:
-        rule = dialect.rules.get(name)
-        if name in asked:
-            records[name] = _settle(name, asked[name], rule, dialect, facts, violations)
-        elif rule is not None:
-            default = _default(name, rule, facts, pin=mode == "pin")
-            if default is not None:
-                records[name] = default
-    unknown = strangers(body, dialect, violations)
-    _rewrite(records, dialect)
-    _strategy(records)
-    if mode == "strict":
-        _refuse(records, violations)
-        _refuse(unknown, violations)
-    remove, put = _edit(body, asked, records, dialect)
-    identity = facts.identity()
-    record = DecodingRecord(
-        model=model,
-        engine=facts.engine,
-        engine_identity=identity,
-        mode=mode,
-        fingerprint=fingerprint(_decisive(records, dialect), model, identity),
-        parameters=(*records.values(), *unknown.values()),
-    )
-    return Resolution(record, tuple(violations), remove, put)
+    paths = []
+    for draft in drafts.values():
+        if draft.spelling is not None:
+            paths.append(draft.spelling)
+        if draft.beaten:
+            rule = rules.get(draft.name)
+            read = () if rule is None or rule.wire is None else (rule.wire, *rule.accepts)
+            for path, value in list(draft.beaten.items()):
+                if "." in path and path in read and alike(value, draft.requested):
+                    del draft.beaten[path]
+                else:
+                    paths.append(path)
+    return paths
 
 
-def _decisive(records: Mapping[str, ParameterRecord], dialect: Dialect) -> dict[str, Any]:
-    """Give what decides the answer: effective values, and sent ones whose effect is unknown.
-
-    Parameters that the engine lacks act only through others, which are there themselves.
-    """
-    found: dict[str, Any] = {}
-    for name, record in records.items():
-        rule = dialect.rules.get(name)
-        if rule is None or rule.wire is None:
-            continue
-        if record.effective is not ABSENT:
-            value = record.effective
-            found[name] = [value] if name == "stop" and isinstance(value, str) else value
-        elif record.sent not in (ABSENT, None):
-            found[f"{name}?"] = record.sent
-    return {name: value for name, value in found.items() if value not in ([], {})}
+def _nested(
+    remove: tuple[str, ...], put: dict[str, Any], kept: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Put objects before what lies within them, which is put again where its object changes."""
+    inner = [path for path in kept if "." in path]
+    if not inner and not any("." in path for path in put):
+        return put
+    for path in inner:
+        steps = path.split(".")
+        above = (".".join(steps[:depth]) for depth in range(1, len(steps)))
+        if path not in put and any(each in put or each in remove for each in above):
+            put[path] = kept[path]
+    return dict(sorted(put.items(), key=lambda item: item[0].count(".")))
 
 
-def _settle(
-    name: str,
-    asked: Asked,
-    rule: Rule | None,
-    dialect: Dialect,
-    facts: EngineFacts,
-    violations: list[Violation],
-) -> ParameterRecord:
-    if rule is None or rule.wire is None:
-        return _unsupported(name, asked, rule, dialect, violations)
-    if asked.value is None:
-        return _null(name, asked, rule, facts)
-    value, action, reason = asked.value, asked.action, asked.reason
-    if isinstance(value, int) and not isinstance(value, bool) and value in rule.translate:
-        value = rule.translate[value]
-        action, reason = "converted", f"{facts.engine} writes {asked.value} as {value}"
-    elif asked.spelling is not None and asked.spelling not in (rule.wire, *rule.accepts):
-        action = "renamed" if action == "passed" else action
-        reason = reason or f"{facts.engine} calls {asked.spelling} {rule.wire}"
-    if asked.beaten:
-        differs = any(other != asked.requested for other in asked.beaten.values())
-        action = "converted" if differs and action == "passed" else action
-        reason = _join(reason, _beaten(asked))
-    record = ParameterRecord(
-        name,
-        action,
-        requested=asked.requested,
-        resolved=asked.value,
-        sent=value,
-        effective=value,
-        source=asked.source,
-        evidence=rule.evidence,
-        reason=_join(reason, rule.note if rule.evidence == "unknown" else None),
-    )
-    return _honour(record, rule, facts, violations)
+def _order(item: tuple[str, Any]) -> int:
+    return ORDER.get(item[0], _LAST)
 
 
-def _honour(
-    record: ParameterRecord, rule: Rule, facts: EngineFacts, violations: list[Violation]
-) -> ParameterRecord:
-    """Say what the engine makes of the value that is sent."""
-    bounds = _narrowed(rule.range, facts.limits.get(record.name))
-    wrong = fault(record.sent, rule.kind or PARAMETERS[record.name].kind, bounds)
-    if wrong is not None and rule.out_of_range == "clamped" and wrong.nearest is not ABSENT:
-        violations.append(Violation(record.name, record.sent, wrong.reason, wrong.fix))
-        return replace(
-            record,
-            effective=wrong.nearest,
-            action="clamped",
-            source="engine-rewrite",
-            reason=_join(record.reason, f"{wrong.reason}; {facts.engine} clamps it"),
-        )
-    if wrong is not None:
-        violations.append(Violation(record.name, record.sent, wrong.reason, wrong.fix))
-        return replace(
-            record,
-            effective=ABSENT,
-            evidence="unknown",
-            reason=_join(
-                record.reason,
-                f"{wrong.reason}; what {facts.engine} makes of it is not known"
-                if wrong.mistyped
-                else f"{wrong.reason}; {facts.engine} answers with an error",
-            ),
-        )
-    if rule.needs is None or facts.flags.get(rule.needs.flag):
-        return record
-    if rule.needs.flag not in facts.flags:
-        return replace(
-            record,
-            effective=ABSENT,
-            evidence="unknown",
-            reason=_join(record.reason, f"the engine did not say: {rule.needs.reason}"),
-        )
-    violations.append(
-        Violation(
-            record.name,
-            record.requested,
-            rule.needs.reason,
-            f"Start the engine with it, or leave {record.name} out.",
-        )
-    )
-    return replace(
-        record,
-        effective=ABSENT,
-        source="engine",
-        action="not-honoured",
-        reason=_join(record.reason, rule.needs.reason),
-    )
-
-
-def _narrowed(bounds: Range, limit: float | None) -> Range:
-    """Give the rule's range, cut at what the running engine said is its limit."""
-    return bounds if limit is None else replace(bounds, maximum=limit)
-
-
-def _unsupported(
-    name: str, asked: Asked, rule: Rule | None, dialect: Dialect, violations: list[Violation]
-) -> ParameterRecord:
-    if rule is not None and isinstance(asked.value, bool) and asked.value in rule.equivalent:
-        said = ", ".join(f"{key}={value}" for key, value in rule.equivalent[asked.value].items())
-        return ParameterRecord(
-            name,
-            "converted",
-            requested=asked.requested,
-            resolved=asked.value,
-            source=asked.source,
-            reason=f"{dialect.title} has no {name}: "
-            + (f"sent as {said}" if said else "a temperature above 0 samples"),
-        )
-    if asked.value is None:
-        return ParameterRecord(
-            name,
-            "dropped",
-            requested=asked.requested,
-            resolved=None,
-            reason=f"{dialect.title} has no {name}; null asks for nothing",
-        )
-    treated = "answers it with an error" if rule and rule.unsupported == "refused" else "ignores it"
-    reason = f"{dialect.title} has no {name} and {treated}"
-    violations.append(Violation(name, asked.value, reason, f"Leave {name} out for this model."))
+def _record(draft: Draft) -> ParameterRecord:
+    nobody = draft.value is ABSENT or (draft.action == "dropped" and draft.sent is ABSENT)
     return ParameterRecord(
-        name,
-        "dropped",
-        requested=asked.requested,
-        resolved=asked.value,
-        reason=_join(asked.reason, reason),
+        draft.name,
+        draft.action,
+        draft.requested,
+        draft.value,
+        draft.sent,
+        draft.effective,
+        None if nobody and draft.effective is ABSENT else draft.source,
+        draft.evidence,
+        draft.reason,
     )
 
 
-def _null(name: str, asked: Asked, rule: Rule, facts: EngineFacts) -> ParameterRecord:
-    default = _default(name, rule, facts, pin=False) or ParameterRecord(name, "defaulted")
-    if rule.null == "default":
-        reason = f"null asks {facts.engine} for its default"
-        return replace(
-            default, requested=None, resolved=None, sent=None, reason=_join(reason, default.reason)
-        )
-    return replace(
-        default,
-        action="dropped",
-        requested=None,
-        resolved=None,
-        reason=f"{facts.engine} refuses null here; left out, which means the same",
+def _refuse(
+    drafts: Mapping[str, Draft], unknown: Sequence[ParameterRecord], violations: list[Violation]
+) -> list[ParameterRecord]:
+    """Send nothing of what cannot be honoured; give the records of unknown fields anew."""
+    told = {violation.parameter: f"{violation.reason}. {violation.fix}" for violation in violations}
+    for name, reason in told.items():
+        draft = drafts.get(name)
+        if draft is not None:
+            draft.action, draft.evidence, draft.reason = "refused", None, reason
+            draft.sent = draft.effective = ABSENT
+            if draft.beaten:
+                tell_beaten(draft)
+    return [
+        replace(each, action="refused", sent=ABSENT, evidence=None, reason=told[each.name])
+        for each in unknown
+    ]
+
+
+def _refusals(hits: Sequence[PolicyHit]) -> tuple[Violation, ...]:
+    return tuple(
+        Violation(hit.parameter, hit.old, hit.reason, "Ask whoever runs this proxy.")
+        for hit in hits
+        if hit.refuses
     )
-
-
-def _default(name: str, rule: Rule, facts: EngineFacts, *, pin: bool) -> ParameterRecord | None:
-    value, source, evidence, reason = _default_of(name, rule, facts)
-    if value is ABSENT and reason is None:
-        return None
-    if pin and value is not ABSENT and rule.wire is not None:
-        return ParameterRecord(
-            name,
-            "injected",
-            resolved=value,
-            sent=value,
-            effective=value,
-            source=source,
-            evidence=evidence,
-            reason="pinned, so that no hidden default can act",
-        )
-    return ParameterRecord(
-        name, "defaulted", effective=value, source=source, evidence=evidence, reason=reason
-    )
-
-
-def _default_of(
-    name: str, rule: Rule, facts: EngineFacts
-) -> tuple[Any, Source, Evidence | None, str | None]:
-    if name in facts.reported_defaults:
-        return facts.reported_defaults[name], "engine", "attested", None
-    if rule.from_model and facts.model_defaults is None:
-        return ABSENT, "model", "unknown", "the model's generation_config.json is not known here"
-    if rule.from_model and facts.model_defaults and name in facts.model_defaults:
-        return facts.model_defaults[name], "model", "modelled", "generation_config.json"
-    if rule.default is not ABSENT:
-        return rule.default, "engine", "modelled", None
-    return ABSENT, "engine", None, rule.default_note
-
-
-def _rewrite(records: dict[str, ParameterRecord], dialect: Dialect) -> None:
-    """Apply what the engine makes of values that it accepted."""
-    for name in list(records):
-        rule = dialect.rules.get(name)
-        record = records[name]
-        if rule is None or not isinstance(record.effective, int | float):
-            continue
-        for rewrite in rule.rewrites:
-            if isinstance(record.effective, bool) or record.effective not in rewrite.when:
-                continue
-            if rewrite.becomes is not ABSENT:
-                records[name] = _rewritten(record, rewrite.becomes, rewrite.action, rewrite.reason)
-            for other, value in rewrite.sets.items():
-                previous = records.get(other, ParameterRecord(other, "defaulted"))
-                if previous.effective != value:
-                    records[other] = _rewritten(previous, value, "not-honoured", rewrite.reason)
-            break
-
-
-def _rewritten(record: ParameterRecord, value: Any, action: Action, reason: str) -> ParameterRecord:
-    return replace(
-        record,
-        effective=ABSENT if value is None else value,
-        source="engine-rewrite",
-        evidence="modelled",
-        action=record.action if record.sent in (ABSENT, None) else action,
-        reason=_join(record.reason, reason),
-    )
-
-
-def _strategy(records: dict[str, ParameterRecord]) -> None:
-    """Say whether drawing at random came of it, where the engine has no `do_sample` of its own."""
-    switch, heat = records.get("do_sample"), records.get("temperature")
-    if switch is None or switch.action != "converted" or heat is None or heat.effective is ABSENT:
-        return
-    top_k = records.get("top_k")
-    greedy = heat.effective == 0 or (top_k is not None and top_k.effective == 1)
-    records["do_sample"] = replace(switch, effective=not greedy, evidence=heat.evidence)
-
-
-def _refuse(records: dict[str, ParameterRecord], violations: list[Violation]) -> None:
-    for violation in violations:
-        if violation.parameter in records:
-            records[violation.parameter] = replace(
-                records[violation.parameter],
-                action="refused",
-                sent=ABSENT,
-                effective=ABSENT,
-                evidence=None,
-                reason=f"{violation.reason}. {violation.fix}",
-            )
-
-
-def _edit(
-    body: Mapping[str, Any],
-    asked: Mapping[str, Asked],
-    records: Mapping[str, ParameterRecord],
-    dialect: Dialect,
-) -> tuple[tuple[str, ...], dict[str, Any]]:
-    remove: list[str] = []
-    put: dict[str, Any] = {}
-    for name, record in records.items():
-        rule = dialect.rules.get(name)
-        own = asked.get(name)
-        spelled = own.spelling if own else None
-        wire = rule.wire if rule else None
-        if wire is not None and rule is not None and spelled in (wire, *rule.accepts):
-            wire = spelled
-        present = [key for key in PARAMETERS[name].spellings if key in body]
-        remove += [key for key in present if key != wire or record.sent is ABSENT]
-        if record.sent is not ABSENT and wire is not None and not _same(body, wire, record.sent):
-            put[wire] = record.sent
-    return tuple(remove), put
-
-
-def _same(body: Mapping[str, Any], key: str, value: Any) -> bool:
-    return key in body and body[key] == value and type(body[key]) is type(value)
-
-
-def _beaten(asked: Asked) -> str:
-    others = ", ".join(f"{key}={value}" for key, value in (asked.beaten or {}).items())
-    return f"{asked.spelling} wins over {others}, another name of the same parameter"
-
-
-def _join(*parts: str | None) -> str | None:
-    return "; ".join(part for part in parts if part) or None

@@ -7,14 +7,21 @@ from typing import Any
 
 from evenhand_proxy.decoding.dialect import ANY
 from evenhand_proxy.decoding.errors import DecodingError
+from evenhand_proxy.decoding.parameters import PARAMETERS, SPELLINGS
 from evenhand_proxy.decoding.values import fault
-from evenhand_proxy.decoding.vocabulary import PARAMETERS, SPELLINGS
+
+SHOWN = 20
+"""How many known names a hint lists."""
 
 
 def nearest(name: str, known: list[str] | tuple[str, ...]) -> str:
-    """Give the known name nearest to `name` as a hint, or all known names if none is near."""
+    """Give the known name nearest to `name` as a hint, or the known names if none is near."""
     close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(sorted(known))}"
+    if close:
+        return f"did you mean {close[0]!r}?"
+    listed = sorted(known)
+    more = f" and {len(listed) - SHOWN} more" if len(listed) > SHOWN else ""
+    return f"known: {', '.join(listed[:SHOWN])}{more}"
 
 
 def parse_setting(text: str) -> tuple[str, Any]:

@@ -1,18 +1,24 @@
 """Whether a value fits a parameter's kind and range, and the nearest one that does."""
 
 import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
-from evenhand_proxy.decoding.dialect import Range
+from evenhand_proxy.decoding.dialect import ANY, Range
 from evenhand_proxy.decoding.vocabulary import ABSENT, Kind
 
-_NAMES: dict[Kind, str] = {
+_NAMES: Mapping[Kind, str] = {
     "number": "a number",
     "integer": "a whole number",
     "boolean": "true or false",
+    "text": "text",
     "strings": "a string or a list of strings",
+    "integers": "a list of whole numbers",
     "map": "an object of token ids and numbers",
+    "object": "an object",
+    "any": "anything",
 }
 
 
@@ -30,26 +36,30 @@ class Fault:
     mistyped: bool = False
 
 
-def fault(value: Any, kind: Kind, bounds: Range) -> Fault | None:
+def fault(
+    value: Any, kind: Kind, bounds: Range = ANY, values: tuple[Any, ...] | None = None
+) -> Fault | None:
     """Say what is wrong with a value, or None if nothing is."""
-    if not _fits(value, kind):
-        reason = f"{_shown(value)} is not {_NAMES[kind]}"
+    if not FITS[kind](value):
+        reason = f"{shown(value)} is not {_NAMES[kind]}"
         return Fault(reason, f"Send {_NAMES[kind]}.", mistyped=True)
-    if kind in ("number", "integer"):
-        return _outside(value, bounds)
-    if kind == "strings":
-        count = 1 if isinstance(value, str) else len(value)
-        if count not in bounds:
-            return Fault(
-                f"{count} strings where {bounds} are allowed", f"Send {bounds} strings at most."
-            )
-    if kind == "map":
-        clamped = {key: _clamp(item, bounds) for key, item in value.items()}
-        if clamped != value:
-            return Fault(
-                f"a value lies outside {bounds}", f"Send values in {bounds}.", nearest=clamped
-            )
-    return None
+    if values is not None and not any(_same(value, known) for known in values):
+        listed = ", ".join(map(str, values))
+        return Fault(f"{shown(value)} is not one of {listed}", f"Send one of {listed}.")
+    if bounds is ANY:
+        return None
+    return _MEASURES[kind](value, bounds) if kind in _MEASURES else None
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two JSON values are just the same: 1 and 1.0 and true are three different things."""
+    if one is other:
+        return True
+    if type(one) is not type(other) or one != other:
+        return False
+    if isinstance(one, dict):
+        return all(alike(item, other[key]) for key, item in one.items())
+    return not isinstance(one, list) or all(map(alike, one, other))
 
 
 def _outside(value: float, bounds: Range) -> Fault | None:
@@ -59,40 +69,79 @@ def _outside(value: float, bounds: Range) -> Fault | None:
     return Fault(f"{value} lies outside {bounds}", f"Send a value in {bounds}.", nearest=nearest)
 
 
-def _fits(value: Any, kind: Kind) -> bool:
-    match kind:
-        case "number":
-            return _is_number(value)
-        case "integer":
-            return _is_number(value) and (isinstance(value, int) or value.is_integer())
-        case "boolean":
-            return isinstance(value, bool)
-        case "strings":
-            return isinstance(value, str) or (
-                isinstance(value, list) and all(isinstance(item, str) for item in value)
-            )
-        case "map":
-            return isinstance(value, dict) and all(_is_number(item) for item in value.values())
+def _too_many(value: Any, bounds: Range) -> Fault | None:
+    count = 1 if isinstance(value, str) else len(value)
+    if count in bounds:
+        return None
+    return Fault(f"{count} strings where {bounds} are allowed", f"Send {bounds} strings at most.")
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and _finite(value)
+def _biased(value: Any, bounds: Range) -> Fault | None:
+    if all(item in bounds for item in value.values()):
+        return None
+    nearest: Any = ABSENT
+    if bounds.open == "none":
+        nearest = {
+            key: item if item in bounds else _clamp(item, bounds) for key, item in value.items()
+        }
+    return Fault(f"a value lies outside {bounds}", f"Send values in {bounds}.", nearest=nearest)
 
 
-def _finite(value: Any) -> bool:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return True
-    return isinstance(value, float) and math.isfinite(value)
+_MEASURES: Mapping[Kind, Callable[[Any, Range], Fault | None]] = {
+    "number": _outside,
+    "integer": _outside,
+    "strings": _too_many,
+    "map": _biased,
+}
+
+
+def is_number(value: Any) -> bool:
+    """Whether a value is a finite number, which true and false are not."""
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _is_integer(value: Any) -> bool:
+    return is_number(value) and (isinstance(value, int) or value.is_integer())
+
+
+def _is_strings(value: Any) -> bool:
+    return isinstance(value, str) or (
+        isinstance(value, list) and all(isinstance(item, str) for item in value)
+    )
+
+
+FITS: Mapping[Kind, Callable[[Any], bool]] = MappingProxyType(
+    {
+        "number": is_number,
+        "integer": _is_integer,
+        "boolean": lambda value: isinstance(value, bool),
+        "text": lambda value: isinstance(value, str),
+        "strings": _is_strings,
+        "integers": lambda value: isinstance(value, list) and all(map(_is_integer, value)),
+        "map": lambda value: isinstance(value, dict) and all(map(is_number, value.values())),
+        "object": lambda value: isinstance(value, dict),
+        "any": lambda _: True,
+    }
+)
+"""For each kind, whether a value is of it."""
+
+
+def _same(value: Any, known: Any) -> bool:
+    return value == known and isinstance(value, bool) == isinstance(known, bool)
 
 
 def _clamp(value: float, bounds: Range) -> float:
+    bound = value
     if bounds.minimum is not None and value < bounds.minimum:
-        return int(bounds.minimum) if isinstance(value, int) else bounds.minimum
-    if bounds.maximum is not None and value > bounds.maximum:
-        return int(bounds.maximum) if isinstance(value, int) else bounds.maximum
-    return value
+        bound = bounds.minimum
+    elif bounds.maximum is not None and value > bounds.maximum:
+        bound = bounds.maximum
+    return int(bound) if isinstance(value, int) and bound == int(bound) else bound
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Give a value as it stands in a sentence, cut where it is long."""
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
 from types import TracebackType
 from typing import Self
@@ -11,7 +12,9 @@ import httpx
 
 from evenhand_proxy.config import Model
 from evenhand_proxy.decoding import EngineFacts
+from evenhand_proxy.decoding.facts import difference
 from evenhand_proxy.engines.introspect import Introspection, introspect
+from evenhand_proxy.events import Event
 
 log = logging.getLogger("evenhand.engines")
 
@@ -28,11 +31,23 @@ FIRST_LOOK = 3.0
 class EngineMonitor:
     """Looks at each model's engine at start and then on an interval.
 
+    `note` takes an event for each engine when it is first seen, and whenever its facts change.
     `revision` grows with every change of what is known, so that what was derived can be dropped.
     """
 
-    def __init__(self, models: Mapping[str, Model]) -> None:
+    def __init__(
+        self,
+        models: Mapping[str, Model],
+        note: Callable[[Event], None],
+        *,
+        interval: float = INTERVAL,
+        retry: float = RETRY,
+    ) -> None:
         self._models = models
+        self._note = note
+        self._interval = interval
+        self._retry = retry
+        self._seen: set[str] = set()
         self._found = {
             name: Introspection(EngineFacts(model.engine), "not asked yet")
             for name, model in models.items()
@@ -68,12 +83,14 @@ class EngineMonitor:
 
     async def _watch(self, client: httpx.AsyncClient) -> None:
         while True:
-            await asyncio.sleep(RETRY if self.problems() else INTERVAL)
+            await asyncio.sleep(self._retry if self.problems() else self._interval)
             await self._look(client)
 
     async def _look(self, client: httpx.AsyncClient) -> None:
         names = list(self._models)
-        found = await asyncio.gather(*(introspect(self._models[name], client) for name in names))
+        found = await asyncio.gather(
+            *(introspect(self._models[name], client, name) for name in names)
+        )
         for name, now in zip(names, found, strict=True):
             self._take(name, now)
 
@@ -85,10 +102,27 @@ class EngineMonitor:
             # What was known stays known: an engine that is busy has not become another.
             self._found[name] = Introspection(before.facts, now.problem)
             return
-        if now.facts != before.facts:
-            log.info("engine of %s: %s", name, now.facts.identity())
-            self.revision += 1
+        if before.warnings != now.warnings:
+            for warning in now.warnings:
+                log.warning("engine of %s: %s", name, warning)
         self._found[name] = now
+        if now.facts != before.facts:
+            self.revision += 1
+        self._tell(name, before.facts, now.facts)
+
+    def _tell(self, name: str, old: EngineFacts, new: EngineFacts) -> None:
+        identity = dict(new.identity())
+        if name not in self._seen:
+            self._seen.add(name)
+            log.info("engine of %s: %s", name, identity)
+            document = {"engine": identity, "facts": new.document()}
+            self._note(Event(time.time(), "engine_seen", document, name))
+            return
+        changes = difference(old, new)
+        if changes:
+            log.warning("engine of %s changed: %s", name, ", ".join(changes))
+            document = {"engine": identity, "was": dict(old.identity()), "changes": changes}
+            self._note(Event(time.time(), "engine_changed", document, name))
 
 
 async def _ended(task: asyncio.Task[None]) -> None:

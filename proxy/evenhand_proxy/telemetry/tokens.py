@@ -83,8 +83,8 @@ class TokenCounter:
     def estimate_usage(self, request: Mapping[str, Any], answer: str) -> Usage:
         """Estimate the usage of a request, from its parsed body and the text of its answer.
 
-        Counts the texts of `messages`, `prompt` or `input`, and the answer. What a chat template
-        adds, tools and images are not counted, so the engine's own number is larger.
+        Counts the texts of `messages`, `prompt`, `input` or `instructions`, and the answer. What a
+        chat template adds, tools and images are not counted, so the engine's own number is larger.
         """
         encoding = self._encoding
         texts = _texts(request)
@@ -113,9 +113,11 @@ def _count(encoding: tiktoken.Encoding, texts: list[str]) -> int:
 
 
 def _texts(request: Mapping[str, Any]) -> list[str]:
-    contents = [message.get("content") for message in _objects(request.get("messages"))]
+    said = [*_objects(request.get("messages")), *_objects(request.get("input"))]
+    contents = [message.get("content") for message in said]
+    contents += [request.get(name) for name in ("prompt", "input", "instructions")]
     texts: list[str] = []
-    for content in [*contents, request.get("prompt"), request.get("input")]:
+    for content in contents:
         if isinstance(content, str):
             texts.append(content)
         elif isinstance(content, list):

@@ -98,12 +98,16 @@ class AiohttpTransport:
         """Send a request and wait for the head of the answer."""
         if self._session is None:
             raise RuntimeError("the transport is used outside its `async with`")
-        limits = request.timeouts
+        limits, headers = request.timeouts, request.headers
+        if request.streams and request.url.startswith("http:"):
+            # llama.cpp's server hangs up after a stream whatever its headers promise, and the next
+            # request would race against that. Without TLS a new connection costs little.
+            headers = {**headers, "connection": "close"}
         with _translated(request.url):
             response = await self._session.post(
                 request.url,
                 data=request.body,
-                headers=request.headers,
+                headers=headers,
                 allow_redirects=False,
                 timeout=aiohttp.ClientTimeout(
                     total=limits.total, sock_connect=limits.connect, sock_read=limits.first_byte

@@ -9,12 +9,16 @@ from evenhand_proxy.config import Timeouts
 
 @dataclass(frozen=True, slots=True)
 class UpstreamRequest:
-    """One POST to an engine. `headers` holds just what is sent on: nothing of the client's."""
+    """One POST to an engine.
+
+    headers: just what is sent on, nothing of the client's. streams: whether it asks for a stream.
+    """
 
     url: str
     headers: Mapping[str, str]
     body: bytes
     timeouts: Timeouts
+    streams: bool = False
 
 
 class UpstreamAnswer(Protocol):

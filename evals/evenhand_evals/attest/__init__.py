@@ -1,0 +1,1 @@
+"""Attestation: a black-box test of which decoding parameters an endpoint really follows."""
