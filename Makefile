@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench engines-sglang engines-vllm lock dist clean
+.PHONY: demo test check bench bench-evals engines-sglang engines-vllm lock dist clean
 
 demo: $(STAMP) ## start a model behind the proxy, evaluate it three ways, print what came out
 	$(BIN)/python deploy/demo.py
@@ -21,7 +21,11 @@ check: $(STAMP) ## format, lint, types, contracts, sizes
 	$(BIN)/python tests/size_gate.py
 
 bench: $(STAMP) ## compare the proxy with its peers
-	$(BIN)/pytest -m bench -s tests/bench
+	$(BIN)/pytest -m bench -s tests/bench --ignore=tests/bench/test_evals.py
+
+bench-evals: $(STAMP) ## compare the eval client with other harnesses
+	PYTHON=$(PYTHON) tests/bench/harnesses.sh
+	$(BIN)/pytest -m bench -s tests/bench/test_evals.py
 
 engines-sglang: $(STAMP) ## the contract tests on the real SGLang server, on CPU
 	deploy/sglang/cpu/setup.sh

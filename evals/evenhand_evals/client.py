@@ -17,13 +17,14 @@ from email.utils import parsedate_to_datetime
 from types import TracebackType
 from typing import Any, Self
 
-import aiohttp
 import orjson
 
+from evenhand_evals.connections import Connections, Response
 from evenhand_evals.log import Attempt
-from evenhand_evals.wire import aborted, fault
+from evenhand_evals.pace import Pace
+from evenhand_evals.wire import Kind, aborted, fault
 
-READ_BUFFER = 1 << 20  # with the default of 64 KiB, long answers make the reader pause and resume
+UNPACED = 1 << 20
 RETRIED = frozenset((408, 409, 425, 429))
 
 
@@ -68,13 +69,19 @@ class Answer:
             return True
         return self.status == 200 and aborted(self.body)
 
+    @property
+    def in_trouble(self) -> bool:
+        """Whether the endpoint has too much to do, or is not there."""
+        return self.status is None or self.status == 429 or self.status >= 500
+
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
     """One sample's request, the last answer to it, and every attempt in between.
 
     `failure` says why there is no completion, None where there is one. `started` and `duration`
-    are seconds: from the run's origin, and from the first attempt to the last answer.
+    are seconds: from the run's origin, and from the first attempt to the last answer. `cached` says
+    that the answer is one of an earlier run.
     """
 
     request: Mapping[str, Any]
@@ -83,6 +90,7 @@ class Exchange:
     started: float
     duration: float
     failure: str | None
+    cached: bool = False
 
 
 def retry_after(value: str | None) -> float | None:
@@ -114,12 +122,13 @@ def error_text(body: Any) -> str:
     return " ".join(text.split())[:500]
 
 
-def describe(answer: Answer) -> str:
+def describe(answer: Answer, kind: Kind | None = "message") -> str:
     """Say in one line why an answer is none."""
     if answer.status is None:
         return answer.error or "no answer"
     if answer.status == 200:
-        return f"HTTP 200, but {fault(answer.body)}: {error_text(answer.body)}"
+        why = (kind and fault(answer.body, kind)) or "the body is not JSON"
+        return f"HTTP 200, but {why}: {error_text(answer.body)}"
     return f"HTTP {answer.status}: {error_text(answer.body)}"
 
 
@@ -127,8 +136,9 @@ class Client:
     """Talks to one OpenAI-style endpoint.
 
     `base_url` ends before `/chat/completions`; `timeout` is the longest wait for one answer in
-    seconds; `headers` go with every request; `origin` is the reading of `time.monotonic()` that
-    times are counted from, the client's own beginning unless it is set.
+    seconds; `headers` go with every request; `pace` says how many may be under way; `origin` is the
+    reading of `time.monotonic()` that times are counted from, the client's own beginning unless it
+    is set.
     """
 
     def __init__(
@@ -139,14 +149,16 @@ class Client:
         timeout: float = 600.0,
         backoff: Backoff | None = None,
         headers: Mapping[str, str] | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self.base_url = base_url
         self._key = key
         self._headers = dict(headers or {})
         self._timeout = timeout
         self._backoff = backoff or Backoff()
+        self._pace = pace or Pace(UNPACED)
         self.origin = time.monotonic()
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: Connections | None = None
 
     async def __aenter__(self) -> Self:
         headers = {
@@ -156,13 +168,7 @@ class Client:
         }
         if self._key:
             headers["authorization"] = f"Bearer {self._key}"
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            headers=headers,
-            read_bufsize=READ_BUFFER,
-            timeout=aiohttp.ClientTimeout(total=self._timeout, sock_connect=30.0),
-        )
+        self._connections = Connections(self.base_url, headers)
         return self
 
     async def __aexit__(
@@ -171,32 +177,42 @@ class Client:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._session is not None:
-            await self._session.close()
+        if self._connections is not None:
+            await self._connections.close()
 
     async def request(self, method: str, path: str, body: Any = None) -> Answer:
         """Send one request, once, and give whatever came of it."""
-        if self._session is None:
+        if self._connections is None:
             raise RuntimeError("a Client is used inside `async with`")
         data = None if body is None else orjson.dumps(body)
         try:
-            async with self._session.request(
-                method, f"{self.base_url}{path}", data=data, allow_redirects=False
-            ) as response:
-                return _read(response, self._mask(response.status, await response.read()))
+            async with asyncio.timeout(self._timeout):
+                response = await self._connections.request(method, path, data)
         except TimeoutError:
             return Answer(error=f"no whole answer within {self._timeout:g} s")
-        except (aiohttp.ClientError, OSError) as error:
+        except OSError as error:
             return Answer(error=f"{type(error).__name__}: {error}")
+        return _read(response, self._mask(response.status, response.content))
 
-    async def sample(self, body: Mapping[str, Any]) -> Exchange:
-        """Ask for one chat completion, as often as it takes or `Backoff` allows."""
+    async def ask(
+        self, path: str, body: Mapping[str, Any], *, kind: Kind | None = "message"
+    ) -> Exchange:
+        """Ask for one thing, as often as it takes or `Backoff` allows.
+
+        `kind` is what must come back, None for any JSON.
+        """
         attempts: list[Attempt] = []
         while True:
-            begun = time.monotonic()
-            answer = await self.request("POST", "/chat/completions", body)
-            took = time.monotonic() - begun
-            failure = _failure(answer)
+            async with self._pace as pace:
+                round_ = pace.round
+                begun = time.monotonic()
+                answer = await self.request("POST", path, body)
+                took = time.monotonic() - begun
+            if answer.in_trouble:
+                pace.trouble(round_, self._held(answer))
+            else:
+                pace.good()
+            failure = _failure(answer, kind)
             pause = self._pause(answer, len(attempts)) if failure else None
             attempts.append(
                 Attempt(begun - self.origin, took, answer.status, failure and failure[:200], pause)
@@ -207,6 +223,11 @@ class Client:
         started = attempts[0].started
         duration = attempts[-1].started + attempts[-1].duration - started
         return Exchange(body, answer, tuple(attempts), started, duration, failure)
+
+    def _held(self, answer: Answer) -> float | None:
+        """Give how long to hold everything back; not for longer than we are patient."""
+        wait = answer.retry_after
+        return wait if wait is not None and wait <= self._backoff.patience else None
 
     def _mask(self, status: int, content: bytes) -> bytes:
         # Some servers repeat the key that they refuse; the log must never hold it.
@@ -222,13 +243,15 @@ class Client:
         return self._backoff.pause(attempt, answer.retry_after)
 
 
-def _failure(answer: Answer) -> str | None:
-    if answer.status == 200 and fault(answer.body) is None:
+def _failure(answer: Answer, kind: Kind | None) -> str | None:
+    if answer.status == 200 and (
+        isinstance(answer.body, dict | list) if kind is None else fault(answer.body, kind) is None
+    ):
         return None
-    return describe(answer)
+    return describe(answer, kind)
 
 
-def _read(response: aiohttp.ClientResponse, content: bytes) -> Answer:
+def _read(response: Response, content: bytes) -> Answer:
     try:
         body = orjson.loads(content)
     except orjson.JSONDecodeError:

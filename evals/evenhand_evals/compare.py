@@ -10,7 +10,7 @@ from typing import Any
 
 from evenhand_evals.errors import NotComparable
 from evenhand_evals.manifest import DecodingFacts, Manifest
-from evenhand_evals.results import Estimate, RunData, item_values
+from evenhand_evals.results import RunData, item_values
 from evenhand_evals.settings import canonical
 from evenhand_evals.stats.intervals import Interval, mean
 from evenhand_evals.stats.paired import (
@@ -23,6 +23,7 @@ from evenhand_evals.stats.paired import (
     permutation,
 )
 from evenhand_evals.stats.verdict import SIGNIFICANCE, Band, verdict
+from evenhand_evals.types import Estimate
 
 POINT = 0.01
 
@@ -189,7 +190,12 @@ def _side(run: RunData, label: str, values: Mapping[str, Sequence[float]]) -> Si
 
 
 def _labels(a: RunData, b: RunData) -> tuple[str, str]:
-    return (a.label, b.label) if a.label != b.label else (str(a.path), str(b.path))
+    """Give each run's name, with as many of the folders above it as tell the two apart."""
+    parts_a, parts_b = a.path.resolve().parts, b.path.resolve().parts
+    for count in range(1, min(len(parts_a), len(parts_b))):
+        if parts_a[-count:] != parts_b[-count:]:
+            return "/".join(parts_a[-count:]), "/".join(parts_b[-count:])
+    return str(a.path), str(b.path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from evenhand_evals.asking import Route
 from evenhand_evals.client import Answer, Client, describe, error_text
 from evenhand_evals.engine import AUTO, Direct, direct, engine_facts
 from evenhand_evals.errors import EndpointError, UsageError
 from evenhand_evals.manifest import ServerFacts
-from evenhand_evals.settings import Decoding, RunSettings, nearest_names
-from evenhand_evals.types import Message
-from evenhand_evals.wire import chat_body
+from evenhand_evals.settings import Decoding, Target, nearest_names
+from evenhand_evals.types import Ask, Chat, Text
+from evenhand_evals.wire import chat_body, text_body
 from evenhand_proxy.decoding import PROFILES
 
 
@@ -32,18 +33,27 @@ class Preflight:
     record: Mapping[str, Any] | None
     direct: Direct | None = None
 
-    def parameters(self, decoding: Decoding, repeat: int) -> dict[str, Any]:
-        """Give the parameters that a request of one repeat carries on the wire."""
-        asked = decoding.for_repeat(repeat)
-        return asked if self.direct is None else self.direct.resolve(asked).apply(asked)
+    def parameters(
+        self,
+        decoding: Decoding,
+        repeat: int,
+        route: Route = "chat",
+        fields: Mapping[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Give the parameters that a request of one repeat carries on the wire.
+
+        `fields` are what the item asks for itself; what the user set wins over them.
+        """
+        asked = decoding.beside(fields or {}, repeat)
+        return asked if self.direct is None else self.direct.resolve(asked, route).apply(asked)
 
 
 async def preflight(
     client: Client,
     root: Client,
-    settings: RunSettings,
+    target: Target,
     decoding: Decoding,
-    messages: tuple[Message, ...],
+    first: Ask,
 ) -> Preflight:
     """Ask the endpoint about itself before the first sample; `root` asks at the server's root.
 
@@ -53,34 +63,47 @@ async def preflight(
             proxy, or here in strict mode.
 
     """
-    model = settings.model
+    model = target.model
     entry = _find_model(await client.request("GET", "/models"), client.base_url, model)
     profile = decoding.proxy_profile
     sent_model = f"{model}@{profile}" if profile else model
-    body = chat_body(sent_model, messages, decoding.for_repeat(0))
-    answer = await client.request("POST", "/decoding/explain", body)
+    route, body = _sketch(first, sent_model, decoding)
+    answer = await client.request("POST", f"/decoding/explain?route={route}", body)
     record = _record(answer)
     if record is None and profile:
         raise UsageError(_profile_message(profile, answer))
     if record is None:
-        return await _without_proxy(root, settings, decoding, entry)
+        return await _without_proxy(root, target, decoding, entry, route)
     return Preflight(ServerFacts("evenhand", entry, record.get("engine")), sent_model, record)
 
 
 async def _without_proxy(
-    root: Client, settings: RunSettings, decoding: Decoding, entry: Mapping[str, Any] | None
+    root: Client,
+    target: Target,
+    decoding: Decoding,
+    entry: Mapping[str, Any] | None,
+    route: Route,
 ) -> Preflight:
     """Resolve here what no proxy resolves there."""
-    facts = await engine_facts(root, settings.engine, settings.model)
-    named = settings.engine != AUTO
-    spoken = direct(facts, settings.model, settings.mode, named=named)
+    facts = await engine_facts(root, target.engine, target.model)
+    named = target.engine != AUTO
+    spoken = direct(facts, target.model, target.mode, named=named)
     if spoken is None:
-        return Preflight(ServerFacts("openai-style", entry), settings.model, None)
-    found = spoken.resolve(decoding.for_repeat(0))
-    if settings.mode == "strict" and found.violations:
+        return Preflight(ServerFacts("openai-style", entry), target.model, None)
+    found = spoken.resolve(decoding.beside({}, 0), route)
+    if target.mode == "strict" and found.violations:
         raise UsageError(" ".join(str(violation) for violation in found.violations))
     server = ServerFacts("openai-style", entry, facts.engine)
-    return Preflight(server, settings.model, found.record.document(), spoken)
+    return Preflight(server, target.model, found.record.document(), spoken)
+
+
+def _sketch(first: Ask, model: str, decoding: Decoding) -> tuple[Route, dict[str, Any]]:
+    """Give the route and the body that the run's first request will have."""
+    parameters = decoding.beside(getattr(first, "fields", {}), 0)
+    if isinstance(first, Chat):
+        return "chat", chat_body(model, first.messages, parameters)
+    prompt = first.prompt if isinstance(first, Text) else first.context
+    return "completions", text_body(model, prompt, parameters)
 
 
 def _find_model(answer: Answer, base_url: str, model: str) -> Mapping[str, Any] | None:
@@ -100,11 +123,12 @@ def _find_model(answer: Answer, base_url: str, model: str) -> Mapping[str, Any] 
     listed = {
         str(each["id"]): each for each in entries if isinstance(each, Mapping) and "id" in each
     }
-    if listed and model not in listed:
+    plain = model.rpartition("@")[0] or model  # a profile need not be listed
+    if listed and model not in listed and plain not in listed:
         raise EndpointError(
             f"--model: {base_url} has no model {model!r}; {nearest_names(model, list(listed))}"
         )
-    return listed.get(model)
+    return listed.get(model, listed.get(plain))
 
 
 def _record(answer: Answer) -> Mapping[str, Any] | None:

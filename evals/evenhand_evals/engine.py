@@ -45,7 +45,7 @@ async def engine_facts(root: Client, engine: str, model: str) -> EngineFacts:
     try:
         return facts_from(name, answers, model=model)
     except IntrospectionError:
-        return EngineFacts(name)
+        return EngineFacts(name, told=False)
 
 
 async def answers_to(root: Client, questions: Mapping[str, Question], model: str) -> dict[str, Any]:
@@ -62,13 +62,13 @@ async def answers_to(root: Client, questions: Mapping[str, Question], model: str
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """An engine that is spoken to without a proxy: its resolver for chat requests."""
+    """An engine that is spoken to without a proxy: its resolver for each route."""
 
-    resolver: Resolver
+    resolvers: Mapping[str, Resolver]
 
-    def resolve(self, parameters: Mapping[str, Any]) -> Resolution:
+    def resolve(self, parameters: Mapping[str, Any], route: str = "chat") -> Resolution:
         """Resolve the parameters of one request."""
-        return self.resolver.resolve(parameters)
+        return self.resolvers[route].resolve(parameters)
 
 
 def direct(facts: EngineFacts, model: str, mode: Mode, *, named: bool) -> Direct | None:
@@ -78,7 +78,10 @@ def direct(facts: EngineFacts, model: str, mode: Mode, *, named: bool) -> Direct
     """
     if facts.engine == UNKNOWN and not named:
         return None
-    dialect = dialect_for(facts.engine, "chat", model)
-    if dialect is None:
-        return None
-    return Direct(Resolver(dialect, model=model, facts=facts, mode=mode))
+    dialects = {route: dialect_for(facts.engine, route, model) for route in ("chat", "completions")}
+    resolvers = {
+        route: Resolver(dialect, model=model, facts=facts, route=route, mode=mode)
+        for route, dialect in dialects.items()
+        if dialect is not None
+    }
+    return Direct(resolvers) if resolvers else None

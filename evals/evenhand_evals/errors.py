@@ -7,6 +7,8 @@
     │   ├── RunDiffers       `--resume` was asked for a run of something else
     │   └── NotComparable    two runs are not of the same items
     ├── RunUnreadable        a run's files are missing or damaged (exit code 2)
+    ├── AnswerUnreadable     an answer that is none; the runner makes it the outcome `failed`
+    ├── SandboxBroken        programs that a model wrote cannot be run here (exit code 2)
     └── EndpointError        the endpoint cannot be used for this run (exit code 3)
 
 An item without an answer is not an error: it is the outcome `failed`, counted in the result.
@@ -43,6 +45,14 @@ class NotComparable(UsageError):
 
 class RunUnreadable(EvalError):
     """A run's manifest or log is missing or damaged."""
+
+
+class AnswerUnreadable(EvalError):
+    """What came back for a request is no answer of the kind that was asked for."""
+
+
+class SandboxBroken(EvalError):
+    """The sandbox for programs that a model wrote could not run; the program is not to blame."""
 
 
 class EndpointError(EvalError):

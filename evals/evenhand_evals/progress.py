@@ -2,14 +2,16 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from evenhand_evals.brief import Brief
 from evenhand_evals.log import Record
-from evenhand_evals.results import Estimate, headline
+from evenhand_evals.results import headline_of, item_values
+from evenhand_evals.types import Estimate
 
 REFRESH = 0.25
 STEPS = 10
@@ -25,46 +27,51 @@ class Reporter(Protocol):
         """Show the last state and let go of the terminal."""
 
 
+Reporting = Callable[[str, int, Sequence[Brief]], Reporter]
+"""Makes a reporter from a run's title, its planned samples, and those that it has already."""
+
+
 def format_score(score: Estimate | None) -> str:
     """Write a score and its interval in points: `83.2 [79.9, 86.1]`, or `no score yet`."""
     if score is None:
         return "no score yet"
-    return f"{100 * score.value:.1f} [{100 * score.low:.1f}, {100 * score.high:.1f}]"
+    _, low, high = score.shown
+    return f"{score.text()} [{score.text(low)}, {score.text(high)}]"
 
 
 class _Tally:
-    """The records so far, what was there before this session, and the speed of this session."""
+    """The scores so far, what was there before this session, and the speed of this session."""
 
-    def __init__(self, planned: int, earlier: Sequence[Record]) -> None:
+    def __init__(self, planned: int, earlier: Sequence[Brief]) -> None:
         self.planned = planned
-        self.records = {record.key: record for record in earlier}
+        self.done = len(earlier)
+        self._values = item_values(earlier)
+        self._failed = sum(each.outcome == "failed" for each in earlier)
         self._fresh = 0
         self._begun = time.monotonic()
 
     def add(self, record: Record) -> None:
-        self.records[record.key] = record
+        self.done += 1
         self._fresh += 1
-
-    @property
-    def done(self) -> int:
-        return len(self.records)
+        self._failed += record.outcome == "failed"
+        if record.score is not None:
+            self._values.setdefault(record.item, []).append(record.score.value)
 
     @property
     def rate(self) -> float:
         return self._fresh / max(time.monotonic() - self._begun, 1e-9)
 
     def line(self) -> str:
-        records = self.records.values()
-        failed = sum(record.outcome == "failed" for record in records)
-        return f"{self.rate:.1f}/s, score {format_score(headline(records))}, {failed} failed"
+        score = format_score(headline_of(self._values.values()))
+        return f"{self.rate:.1f}/s, score {score}, {self._failed} failed"
 
 
 class BarReporter:
     """A progress bar with rate, running score and its interval, failures and time left."""
 
-    def __init__(self, title: str, planned: int, earlier: Sequence[Record], console: Console):
+    def __init__(self, title: str, planned: int, earlier: Sequence[Brief], console: Console):
         self._tally = _Tally(planned, earlier)
-        self._shown_at = 0.0
+        self._next = 0.0
         self._bar = Progress(
             TextColumn("{task.description}"),
             BarColumn(bar_width=24),
@@ -79,9 +86,12 @@ class BarReporter:
         self._bar.start()
 
     def update(self, record: Record) -> None:
-        """Take note of one finished sample; the bar is drawn at most four times a second."""
+        """Take note of one finished sample; the bar is drawn at most four times a second.
+
+        The score of a large run takes a while: it may take a twentieth of the time.
+        """
         self._tally.add(record)
-        if time.monotonic() - self._shown_at >= REFRESH:
+        if time.monotonic() >= self._next:
             self._show()
 
     def close(self) -> None:
@@ -90,14 +100,16 @@ class BarReporter:
         self._bar.stop()
 
     def _show(self) -> None:
-        self._shown_at = time.monotonic()
+        begun = time.monotonic()
         self._bar.update(self._id, completed=self._tally.done, line=self._tally.line())
+        now = time.monotonic()
+        self._next = now + max(REFRESH, 20 * (now - begun))
 
 
 class LineReporter:
     """A plain line at every tenth of a run, for logs and pipes."""
 
-    def __init__(self, title: str, planned: int, earlier: Sequence[Record], stream: TextIO):
+    def __init__(self, title: str, planned: int, earlier: Sequence[Brief], stream: TextIO):
         self._title = title
         self._tally = _Tally(planned, earlier)
         self._stream = stream
@@ -124,7 +136,7 @@ class LineReporter:
         return self._tally.done * STEPS // max(self._tally.planned, 1)
 
 
-def reporter(title: str, planned: int, earlier: Sequence[Record]) -> Reporter:
+def reporter(title: str, planned: int, earlier: Sequence[Brief]) -> Reporter:
     """Give the reporter that fits standard error."""
     console = Console(stderr=True)
     if console.is_terminal:

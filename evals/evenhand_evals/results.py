@@ -1,35 +1,23 @@
 """What a run came to, computed from its log, and a whole run read back from its folder."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any, Protocol
 
 import orjson
 
+from evenhand_evals.aggregates import AGGREGATES
+from evenhand_evals.brief import Brief, brief_of, read_briefs
 from evenhand_evals.log import LOG_NAME, Record, read_log
 from evenhand_evals.manifest import Manifest, read_manifest
 from evenhand_evals.stats.intervals import Interval, mean, ratio
-from evenhand_evals.types import OUTCOMES, Outcome
+from evenhand_evals.types import OUTCOMES, Estimate, Outcome, Score, ScoredItem
 
 RESULT_NAME = "result.json"
 SHOWN_ANSWERS = 5
-SHOWN_CHARACTERS = 60
-
-
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """A number with its 95 % interval.
-
-    `value`, `low` and `high` are shares, 0..1 for a score. `n` is how many items it rests on;
-    `method` names the interval: "wilson", "clustered t" or "ratio t".
-    """
-
-    value: float
-    low: float
-    high: float
-    n: int
-    method: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +68,27 @@ class Result:
     warnings: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunData:
-    """A run read back: its manifest, its samples in the order of the log, and its result."""
+    """A run read back: its manifest and its result; `kept` are its records, None: in its log."""
 
     path: Path
     manifest: Manifest
-    records: tuple[Record, ...]
+    kept: tuple[Record, ...] | None
     result: Result
+
+    @cached_property
+    def records(self) -> tuple[Record, ...]:
+        """Its samples in the order of the log, which is read where somebody wants them.
+
+        Raises:
+            RunUnreadable: the log has been damaged meanwhile.
+
+        """
+        if self.kept is not None:
+            return self.kept
+        log = self.path / LOG_NAME
+        return read_log(log) if log.exists() else ()
 
     @property
     def label(self) -> str:
@@ -95,7 +96,19 @@ class RunData:
         return self.path.resolve().name
 
 
-def item_values(records: Iterable[Record]) -> dict[str, list[float]]:
+class Judged(Protocol):
+    """A sample with its verdict: a record, or a brief of one."""
+
+    @property
+    def item(self) -> str:
+        """The item's id."""
+
+    @property
+    def score(self) -> Score | None:
+        """The score, None where there is none."""
+
+
+def item_values(records: Iterable[Judged]) -> dict[str, list[float]]:
     """Give the headline values of each item, one for each repeat that could be scored."""
     values: dict[str, list[float]] = defaultdict(list)
     for record in records:
@@ -108,13 +121,17 @@ def _estimate(interval: Interval, n: int) -> Estimate:
     return Estimate(interval.value, interval.low, interval.high, n, interval.method)
 
 
-def headline(records: Iterable[Record]) -> Estimate | None:
+def headline(records: Iterable[Judged]) -> Estimate | None:
     """Give the headline score of some samples, or None if none of them was scored."""
-    values = list(item_values(records).values())
-    return _estimate(mean(values), len(values)) if values else None
+    return headline_of(item_values(records).values())
 
 
-def _named_means(records: Sequence[Record]) -> dict[str, Estimate]:
+def headline_of(values: Collection[Sequence[float]]) -> Estimate | None:
+    """Give the headline score from the values of each item, or None if there are none."""
+    return _estimate(mean(list(values)), len(values)) if values else None
+
+
+def _named_means(records: Sequence[Brief]) -> dict[str, Estimate]:
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
     for record in records:
         for name, value in record.score.metrics.items() if record.score else ():
@@ -124,7 +141,7 @@ def _named_means(records: Sequence[Record]) -> dict[str, Estimate]:
     }
 
 
-def _named_ratios(records: Sequence[Record]) -> dict[str, Estimate]:
+def _named_ratios(records: Sequence[Brief]) -> dict[str, Estimate]:
     pools: dict[str, dict[str, list[int]]] = defaultdict(lambda: defaultdict(lambda: [0, 0]))
     for record in records:
         for name, (passed, total) in record.score.counts.items() if record.score else ():
@@ -140,7 +157,7 @@ def _named_ratios(records: Sequence[Record]) -> dict[str, Estimate]:
     return estimates
 
 
-def _bounds(records: Sequence[Record]) -> Bounds | None:
+def _bounds(records: Sequence[Brief]) -> Bounds | None:
     if all(record.score is not None for record in records):
         return None
     worst: dict[str, list[float]] = defaultdict(list)
@@ -151,18 +168,15 @@ def _bounds(records: Sequence[Record]) -> Bounds | None:
     return Bounds(mean(list(worst.values())).value, mean(list(best.values())).value)
 
 
-def _tokens(records: Iterable[Record]) -> Tokens:
-    completions = (record.completion for record in records)
-    usages = [completion.usage for completion in completions if completion]
-    reported = [usage for usage in usages if usage.completion_tokens is not None]
+def _tokens(records: Sequence[Brief]) -> Tokens:
     return Tokens(
-        sum(usage.prompt_tokens or 0 for usage in reported),
-        sum(usage.completion_tokens or 0 for usage in reported),
-        len(reported),
+        sum(record.prompt_tokens for record in records),
+        sum(record.completion_tokens for record in records),
+        sum(record.reported for record in records),
     )
 
 
-def _busy(records: Iterable[Record]) -> float:
+def _busy(records: Iterable[Brief]) -> float:
     total, until = 0.0, float("-inf")
     for start, end in sorted((each.started, each.started + each.duration) for each in records):
         total += max(0.0, end - max(start, until))
@@ -170,16 +184,19 @@ def _busy(records: Iterable[Record]) -> float:
     return total
 
 
-def _groups(records: Sequence[Record]) -> dict[str, Estimate]:
-    members: dict[str, list[Record]] = defaultdict(list)
+def _groups(manifest: Manifest, records: Sequence[Brief]) -> dict[str, Estimate]:
+    members: dict[str, list[Brief]] = defaultdict(list)
     for record in records:
         if record.group is not None:
             members[record.group].append(record)
-    estimates = {name: headline(group) for name, group in sorted(members.items())}
+    estimates = {
+        name: _whole(manifest, group).get(manifest.task.headline) or headline(group)
+        for name, group in sorted(members.items())
+    }
     return {name: each for name, each in estimates.items() if each is not None}
 
 
-def _fingerprints(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
+def _fingerprints(records: Iterable[Brief]) -> dict[str, tuple[str, ...]]:
     seen: dict[int, set[str]] = defaultdict(set)
     for record in records:
         if record.fingerprint:
@@ -187,13 +204,33 @@ def _fingerprints(records: Iterable[Record]) -> dict[str, tuple[str, ...]]:
     return {str(repeat): tuple(sorted(prints)) for repeat, prints in sorted(seen.items())}
 
 
-def _unparsed_answers(records: Iterable[Record]) -> dict[str, int]:
-    texts = (
-        " ".join(record.completion.text.split())[:SHOWN_CHARACTERS] or "(nothing)"
-        for record in records
-        if record.completion and record.outcome == "unparsed"
-    )
+def _unparsed_answers(records: Iterable[Brief]) -> dict[str, int]:
+    texts = (record.unparsed for record in records if record.unparsed is not None)
     return dict(Counter(texts).most_common(SHOWN_ANSWERS))
+
+
+_HEEDED = frozenset(("passed", "renamed", "converted", "defaulted", "injected"))
+
+
+def _unheeded(manifest: Manifest) -> tuple[str, ...]:
+    """Say which decoding parameters were asked for and are not what acted."""
+    record = manifest.decoding.record or {}
+    lines = []
+    for name, entry in dict(record.get("parameters", {})).items():
+        if "requested" not in entry or entry["requested"] is None:
+            continue
+        heeded = entry.get("action", "passed") in _HEEDED and entry.get("evidence") != "unknown"
+        if not heeded:
+            lines.append(f"{name} was asked for as {entry['requested']!r}, and {_fate(entry)}")
+    return tuple(lines)
+
+
+def _fate(entry: Mapping[str, Any]) -> str:
+    reason = entry.get("reason") or "nothing is known of what came of it"
+    if entry.get("evidence") == "unknown":
+        return f"nobody knows whether it acts: {reason}"
+    used = f", {entry['effective']!r} was used" if "effective" in entry else ""
+    return f"it was {entry.get('action')}{used}: {reason}"
 
 
 def _warnings(
@@ -201,6 +238,7 @@ def _warnings(
     fingerprints: Mapping[str, tuple[str, ...]],
     samples: int,
     planned: int,
+    cached: int,
 ) -> tuple[str, ...]:
     lines = []
     if outcomes["failed"]:
@@ -213,6 +251,11 @@ def _warnings(
             f"{outcomes['truncated']} answers were cut at max_tokens before they were right: "
             "raise it with --set max_tokens=N"
         )
+    if cached:
+        lines.append(
+            f"{cached} of {samples} answers were made in an earlier run and kept; "
+            "--no-cache asks all of them anew"
+        )
     if any(len(prints) > 1 for prints in fingerprints.values()):
         lines.append(
             "the endpoint decoded with different settings within this run: "
@@ -223,17 +266,34 @@ def _warnings(
     return tuple(lines)
 
 
-def summarise(manifest: Manifest, records: Sequence[Record]) -> Result:
-    """Compute the result of a run, finished or not, from its manifest and its log."""
+def _whole(manifest: Manifest, records: Sequence[Brief]) -> Mapping[str, Estimate]:
+    """Give the metrics that only the whole set has."""
+    scored = [
+        ScoredItem(record.item, record.repeat, record.group, record.score)
+        for record in records
+        if record.score is not None
+    ]
+    name = manifest.task.aggregate
+    return AGGREGATES[name](scored) if name is not None and scored else {}
+
+
+def summarise(manifest: Manifest, records: Iterable[Record]) -> Result:
+    """Compute the result of a run, finished or not, from its manifest and its records."""
+    return sum_up(manifest, tuple(brief_of(record) for record in records))
+
+
+def sum_up(manifest: Manifest, records: Sequence[Brief]) -> Result:
+    """Compute the result of a run, finished or not, from its manifest and what is needed of it."""
     counted = Counter(record.outcome for record in records)
     outcomes: dict[Outcome, int] = {outcome: counted[outcome] for outcome in OUTCOMES}
-    score = headline(records)
+    whole = _whole(manifest, records)
+    score = whole.get(manifest.task.headline) or headline(records)
     metrics = {manifest.task.headline: score} if score else {}
     fingerprints = _fingerprints(records)
     return Result(
         headline=manifest.task.headline,
         score=score,
-        metrics={**_named_means(records), **_named_ratios(records), **metrics},
+        metrics={**_named_means(records), **_named_ratios(records), **whole, **metrics},
         outcomes=outcomes,
         items=len({record.item for record in records}),
         samples=len(records),
@@ -242,10 +302,20 @@ def summarise(manifest: Manifest, records: Sequence[Record]) -> Result:
         tokens=_tokens(records),
         duration=_busy(records),
         bounds=_bounds(records),
-        groups=_groups(records),
+        groups=_groups(manifest, records),
         fingerprints=fingerprints,
         unparsed_answers=_unparsed_answers(records),
-        warnings=_warnings(outcomes, fingerprints, len(records), manifest.planned),
+        warnings=(
+            *manifest.notes,
+            *_unheeded(manifest),
+            *_warnings(
+                outcomes,
+                fingerprints,
+                len(records),
+                manifest.planned,
+                sum(record.cached for record in records),
+            ),
+        ),
     )
 
 
@@ -263,5 +333,6 @@ def load_run(folder: Path) -> RunData:
     """
     manifest = read_manifest(folder)
     log = folder / LOG_NAME
-    records = read_log(log) if log.exists() else ()
-    return RunData(folder, manifest, records, summarise(manifest, records))
+    whole = manifest.task.aggregate is not None
+    briefs = read_briefs(log, whole=whole) if log.exists() else ()
+    return RunData(folder, manifest, None, sum_up(manifest, briefs))

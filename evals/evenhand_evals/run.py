@@ -8,23 +8,26 @@ that was interrupted or killed goes on with `resume` and asks only what is missi
 
 import asyncio
 import hashlib
+import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from evenhand_evals.client import Backoff, Client, Exchange
-from evenhand_evals.endpoint import Preflight, preflight
-from evenhand_evals.engine import root_of
-from evenhand_evals.errors import DataError, EndpointError, RunDiffers, RunExists
-from evenhand_evals.judge import judge
-from evenhand_evals.log import LOG_NAME, LogWriter, Record, read_log
+from evenhand_evals.brief import Brief, read_briefs
+from evenhand_evals.cache import Cache
+from evenhand_evals.client import Backoff
+from evenhand_evals.errors import DataError, RunDiffers, RunExists, UsageError
+from evenhand_evals.interface import check_interface
+from evenhand_evals.log import LOG_NAME, LogWriter
 from evenhand_evals.manifest import (
     MANIFEST_NAME,
     DatasetFacts,
-    DecodingFacts,
+    JudgeFacts,
     Manifest,
     TaskFacts,
     command_line,
@@ -33,16 +36,19 @@ from evenhand_evals.manifest import (
     versions,
     write_manifest,
 )
-from evenhand_evals.progress import Reporter, reporter
+from evenhand_evals.pace import AUTO_MOST, AUTO_START, Pace
+from evenhand_evals.progress import Reporting, reporter
 from evenhand_evals.results import RunData, load_run, write_result
-from evenhand_evals.settings import Decoding, RunSettings, api_key, decide
-from evenhand_evals.types import Dataset, Outcome, Sample, Task
-from evenhand_evals.wire import chat_body, parse_completion
+from evenhand_evals.session import Job, Session, Streak
+from evenhand_evals.settings import RunSettings, check_options
+from evenhand_evals.speaker import Speaker, speaker
+from evenhand_evals.types import Chat, Dataset, Message, Sample, Task
 
-FAILURES_IN_A_ROW = 20
-REJECTED = frozenset((400, 413, 422))
+JUDGE_TOKENS: Final = 2048
+"""The token budget of a judge's answer, unless the user sets another."""
 
-Job = tuple[Sample, int]
+_JUDGED: Final = Chat((Message("user", "Rate this answer."),), judge=True)
+"""What the judge is asked about itself with, before it is asked anything."""
 
 
 def order(samples: Iterable[Sample], seed: int) -> list[Sample]:
@@ -67,6 +73,7 @@ def load_data(task: Task, settings: RunSettings) -> Dataset:
         DataError: the data set is empty, or two of its items share an id.
 
     """
+    check_options(task, settings.options)
     dataset = task.load(settings.source)
     ids = {sample.id for sample in dataset.samples}
     if not ids:
@@ -77,25 +84,27 @@ def load_data(task: Task, settings: RunSettings) -> Dataset:
 
 
 def build_manifest(
-    task: Task, dataset: Dataset, settings: RunSettings, decoding: Decoding, found: Preflight
+    task: Task, dataset: Dataset, settings: RunSettings, model: Speaker, judge: Speaker | None
 ) -> Manifest:
     """Write down what the run is, before its first sample."""
     return Manifest(
-        task=TaskFacts(task.name, task.title, task.version, task.headline),
+        task=TaskFacts.of(task),
         dataset=DatasetFacts(
             dataset.source,
             dataset.revision,
             dataset.sha256,
             dataset.licence,
             len(dataset.samples),
+            dataset.options,
         ),
         model=settings.model,
-        sent_model=found.sent_model,
+        sent_model=model.found.sent_model,
         base_url=settings.base_url,
-        server=found.server,
-        decoding=DecodingFacts(
-            decoding.parameters, decoding.by_task, settings.profile, found.record
-        ),
+        server=model.found.server,
+        decoding=model.decoding_facts,
+        judge=_judge_facts(judge),
+        template=settings.template,
+        interface=settings.interface,
         repeats=settings.repeats,
         limit=settings.limit,
         seed=settings.seed,
@@ -106,15 +115,27 @@ def build_manifest(
     )
 
 
+def _judge_facts(judge: Speaker | None) -> JudgeFacts | None:
+    if judge is None:
+        return None
+    target = judge.target
+    return JudgeFacts(judge.found.sent_model, target.base_url, judge.decoding_facts)
+
+
 _IDENTITY: Mapping[str, Callable[[Manifest], Any]] = {
     "task": lambda each: each.task.name,
     "task version": lambda each: each.task.version,
     "dataset sha256": lambda each: each.dataset.sha256,
     "model": lambda each: each.sent_model,
     "base_url": lambda each: each.base_url,
+    "task options": lambda each: dict(each.dataset.options),
     "seed": lambda each: each.seed,
     "decoding": lambda each: dict(each.decoding.requested),
     "profile": lambda each: each.decoding.profile,
+    "template": lambda each: each.template,
+    "interface": lambda each: each.interface,
+    "judge": lambda each: each.judge and (each.judge.model, each.judge.base_url),
+    "judge's decoding": lambda each: each.judge and dict(each.judge.decoding.requested),
     "decoding fingerprint": lambda each: (each.decoding.record or {}).get("fingerprint"),
 }
 
@@ -156,93 +177,8 @@ def check_out(out: Path, *, resume: bool) -> None:
         )
 
 
-class _Streak:
-    """Ends a run whose endpoint has stopped answering, rather than failing every sample left."""
-
-    def __init__(self) -> None:
-        self._length = 0
-
-    def see(self, exchange: Exchange) -> None:
-        if exchange.failure is None or exchange.answer.status in REJECTED:
-            self._length = 0
-            return
-        self._length += 1
-        if self._length >= FAILURES_IN_A_ROW:
-            raise EndpointError(
-                f"the endpoint failed {self._length} times in a row, last with: "
-                f"{exchange.failure}; what is done is kept: go on with --resume"
-            )
-
-
-@dataclass(frozen=True, slots=True)
-class _Session:
-    """What the workers of one session share."""
-
-    task: Task
-    manifest: Manifest
-    decoding: Decoding
-    found: Preflight
-    client: Client
-    log: LogWriter
-    progress: Reporter
-    streak: _Streak
-
-    async def work(self, jobs: "asyncio.Queue[Job | None]") -> None:
-        """Take jobs until there is none: ask, judge, log."""
-        while (job := await jobs.get()) is not None:
-            sample, repeat = job
-            body = chat_body(
-                self.manifest.sent_model,
-                sample.messages,
-                self.found.parameters(self.decoding, repeat),
-            )
-            exchange = await self.client.sample(body)
-            record = _record(self.task, sample, repeat, exchange)
-            self.log.append(record)
-            self.progress.update(record)
-            self.streak.see(exchange)
-
-
-def _record(task: Task, sample: Sample, repeat: int, exchange: Exchange) -> Record:
-    answer = exchange.answer
-    completion = None if exchange.failure else parse_completion(answer.body)
-    score = judge(task, sample, completion) if completion else None
-    outcome: Outcome = score.outcome if score else "failed"
-    group = sample.metadata.get("group")
-    return Record(
-        item=sample.id,
-        repeat=repeat,
-        outcome=outcome,
-        score=score,
-        reason=exchange.failure,
-        group=None if group is None else str(group),
-        request=exchange.request,
-        response=answer.body,
-        status=answer.status,
-        started=exchange.started,
-        duration=exchange.duration,
-        attempts=exchange.attempts,
-        request_id=answer.request_id,
-        fingerprint=answer.fingerprint,
-    )
-
-
-async def _feed(jobs: "asyncio.Queue[Job | None]", todo: Iterator[Job], workers: int) -> None:
-    for job in todo:
-        await jobs.put(job)
-    for _ in range(workers):
-        await jobs.put(None)
-
-
-async def _ask(session: _Session, todo: Sequence[Job], concurrency: int) -> None:
-    jobs: asyncio.Queue[Job | None] = asyncio.Queue(maxsize=2 * concurrency)
-    try:
-        async with asyncio.TaskGroup() as group:
-            group.create_task(_feed(jobs, iter(todo), concurrency))
-            for _ in range(concurrency):
-                group.create_task(session.work(jobs))
-    except* EndpointError as errors:
-        raise errors.exceptions[0] from None
+def _pace(concurrency: int | None) -> Pace:
+    return Pace(concurrency) if concurrency is not None else Pace(AUTO_MOST, AUTO_START)
 
 
 def _origin(manifest: Manifest) -> float:
@@ -250,7 +186,7 @@ def _origin(manifest: Manifest) -> float:
     return time.monotonic() - max(0.0, elapsed)
 
 
-def _settle(asked: Manifest, out: Path) -> tuple[Manifest, tuple[Record, ...]]:
+def _settle(asked: Manifest, out: Path) -> tuple[Manifest, tuple[Brief, ...]]:
     if not (out / MANIFEST_NAME).exists():
         out.mkdir(parents=True, exist_ok=True)
         return asked, ()
@@ -261,15 +197,24 @@ def _settle(asked: Manifest, out: Path) -> tuple[Manifest, tuple[Record, ...]]:
         started_at=earlier.started_at,
         server=earlier.server,
         decoding=earlier.decoding,
+        judge=earlier.judge,
         versions=earlier.versions,
         command=earlier.command,
     )
     log = out / LOG_NAME
-    return manifest, read_log(log) if log.exists() else ()
+    return manifest, read_briefs(log, whole=False) if log.exists() else ()
 
 
-async def run_task(task: Task, settings: RunSettings, *, backoff: Backoff | None = None) -> RunData:
+async def run_task(
+    task: Task,
+    settings: RunSettings,
+    *,
+    backoff: Backoff | None = None,
+    reporting: Reporting = reporter,
+) -> RunData:
     """Run a task, or go on with a run, and give what it came to.
+
+    `reporting` makes what is told of each sample; a bar or lines on standard error by default.
 
     Cancelling it (Ctrl-C does) keeps every finished sample: the log is flushed line by line, and
     the result of what is done is written before the cancellation goes on its way.
@@ -280,37 +225,54 @@ async def run_task(task: Task, settings: RunSettings, *, backoff: Backoff | None
 
     """
     check_out(settings.out, resume=settings.resume)
-    dataset = load_data(task, settings)
-    decoding = decide(settings.profile, settings.parameters, task.max_tokens)
-    jobs = plan(dataset.samples, seed=settings.seed, limit=settings.limit, repeats=settings.repeats)
-    key = api_key(settings.key_variable)
-    headers = {"evenhand-mode": settings.mode}
-    async with (
-        Client(
-            settings.base_url,
-            key=key,
-            timeout=settings.timeout,
-            backoff=backoff,
-            headers=headers,
-        ) as client,
-        Client(root_of(settings.base_url), key=key, timeout=settings.timeout) as root,
-    ):
-        found = await preflight(client, root, settings, decoding, jobs[0][0].messages)
-        asked = build_manifest(task, dataset, settings, decoding, found)
-        manifest, earlier = _settle(asked, settings.out)
-        client.origin = _origin(manifest)
-        done = {record.key for record in earlier if record.outcome != "failed"}
-        todo = [job for job in jobs if (job[0].id, job[1]) not in done]
-        with LogWriter(settings.out / LOG_NAME) as log:
-            write_manifest(settings.out, manifest)
-            kept = [record for record in earlier if record.outcome != "failed"]
-            progress = reporter(f"{task.name} {manifest.sent_model}", manifest.planned, kept)
-            session = _Session(task, manifest, decoding, found, client, log, progress, _Streak())
-            try:
-                await _ask(session, todo, settings.concurrency)
-                write_manifest(settings.out, replace(manifest, finished_at=now()))
-            finally:
-                progress.close()
-                run = load_run(settings.out)
-                write_result(settings.out, run.result)
+    if task.judged and settings.judge is None:
+        raise UsageError(f"{task.name} needs a judge; name one with --judge-url and --judge-model")
+    pace = _pace(settings.concurrency)
+    async with AsyncExitStack() as stack:
+        session, manifest, todo = await _open(stack, task, settings, backoff, pace, reporting)
+        try:
+            await session.run(todo, pace.most)
+            write_manifest(settings.out, replace(manifest, finished_at=now()))
+        finally:
+            session.progress.close()
+            del session, todo  # the data set may be large, and so may be what is read now
+            run = load_run(settings.out)
+            write_result(settings.out, run.result)
     return run
+
+
+async def _open(
+    stack: AsyncExitStack,
+    task: Task,
+    settings: RunSettings,
+    backoff: Backoff | None,
+    pace: Pace,
+    reporting: Reporting,
+) -> tuple[Session, Manifest, list[Job]]:
+    """Load the data, ask the endpoint about itself, and give what is left to be done."""
+    dataset = await asyncio.to_thread(load_data, task, settings)
+    jobs = plan(dataset.samples, seed=settings.seed, limit=settings.limit, repeats=settings.repeats)
+    cache = stack.enter_context(Cache(settings.cache)) if settings.cache else None
+    first = jobs[0][0].first
+    model = await stack.enter_async_context(
+        speaker(settings.target, first, task.max_tokens, backoff=backoff, pace=pace, cache=cache)
+    )
+    note = await check_interface(task, model)
+    judge = None
+    if task.judged and settings.judge is not None:
+        judge = await stack.enter_async_context(
+            speaker(settings.judge, _JUDGED, JUDGE_TOKENS, backoff=backoff, cache=cache)
+        )
+    asked = build_manifest(task, dataset, settings, model, judge)
+    asked = replace(asked, notes=(note,) if note else ())
+    manifest, earlier = _settle(asked, settings.out)
+    for each in (model, judge) if judge else (model,):
+        each.client.origin = each.root.origin = _origin(manifest)
+    kept = [brief for brief in earlier if brief.outcome != "failed"]
+    done = {brief.key for brief in kept}
+    todo = [job for job in jobs if (job[0].id, job[1]) not in done]
+    log = stack.enter_context(LogWriter(settings.out / LOG_NAME))
+    write_manifest(settings.out, manifest)
+    progress = reporting(f"{task.name} {manifest.sent_model}", manifest.planned, kept)
+    pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count())) if task.runs_code else None
+    return Session(task, model, judge, log, progress, Streak(), pool), manifest, todo

@@ -15,7 +15,7 @@ from typing import Any
 import orjson
 
 from evenhand_evals.errors import DataError
-from evenhand_evals.judge import judge
+from evenhand_evals.judge import verdict
 from evenhand_evals.log import Record
 from evenhand_evals.manifest import (
     DatasetFacts,
@@ -108,7 +108,7 @@ class _Finder:
         self._by_id = {sample.id: sample for sample in samples}
         self._by_prompt: dict[str, list[Sample]] = defaultdict(list)
         for sample in samples:
-            self._by_prompt[sample.messages[-1].content.strip()].append(sample)
+            self._by_prompt[sample.messages[-1].text.strip()].append(sample)
         self._known_parts: dict[str, list[Sample]] = {}
 
     def find(self, response: Response) -> Sample | None:
@@ -143,13 +143,13 @@ def _record(task: Task, sample: Sample, repeat: int, response: Response) -> Reco
     failure = fault(body)
     if failure:
         return Record(**shared, outcome="failed", reason=failure, response=body)
-    score = judge(task, sample, Completion(response.text, response.finish_reason))
+    score = verdict(task, sample, [Completion(response.text, response.finish_reason)])
     return Record(**shared, outcome=score.outcome, score=score, response=body)
 
 
 def _manifest(task: Task, dataset: Dataset, path: Path, repeats: int) -> Manifest:
     return Manifest(
-        task=TaskFacts(task.name, task.title, task.version, task.headline),
+        task=TaskFacts.of(task),
         dataset=DatasetFacts(
             dataset.source, dataset.revision, dataset.sha256, dataset.licence, len(dataset.samples)
         ),

@@ -2,15 +2,17 @@
 
 import difflib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from evenhand_evals.errors import UsageError
-from evenhand_evals.types import DataSource
+from evenhand_evals.tokens import Tokens, estimated, served
+from evenhand_evals.types import DataSource, Interface, Task
 from evenhand_proxy.decoding import PROFILES, SPELLINGS, DecodingError, Mode, parse_setting
 
 DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY"
@@ -20,13 +22,38 @@ TIMEOUT = 600.0
 
 
 @dataclass(frozen=True, slots=True)
+class Target:
+    """A model at an endpoint, as it was asked for.
+
+    `parameters` are the user's settings by wire name, as written. `timeout` is the longest wait
+    for one answer, in seconds. `mode` is how decoding is resolved: `pin` sends every default that
+    is known, so that none can act unseen. `engine` names the engine behind an endpoint that is no
+    Evenhand proxy, `auto` asks it. `template` writes chats as prompts for `/completions`, `served`
+    leaves that to the server. `interface` forces one where a task asks by another, None leaves the
+    task's own.
+    """
+
+    base_url: str
+    model: str
+    profile: str | None = None
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+    timeout: float = TIMEOUT
+    mode: Mode = "pin"
+    engine: str = "auto"
+    key_variable: str = DEFAULT_KEY_VARIABLE
+    template: str = "served"
+    interface: Interface | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RunSettings:
     """One run as it was asked for, checked but not yet confronted with the endpoint.
 
-    `parameters` are the user's settings by wire name, as written. `limit` is None for the whole
-    data set. `timeout` is the longest wait for one answer, in seconds. `mode` is how decoding is
-    resolved: `pin` sends every default that is known, so that none can act unseen. `engine` names
-    the engine behind an endpoint that is no Evenhand proxy, `auto` asks it.
+    What says how the model is asked is explained in `Target`. `limit` is None for the whole data
+    set. `concurrency` is how many requests are under way at once, None leaves it to the endpoint.
+    `judge` is the model that judges, for tasks that need one. `cache` is the folder of answers kept
+    between runs, None to ask everything anew. `options` are settings of the task itself, as
+    written.
     """
 
     base_url: str
@@ -37,18 +64,41 @@ class RunSettings:
     repeats: int = 1
     limit: int | None = None
     seed: int = 0
-    concurrency: int = CONCURRENCY
+    concurrency: int | None = CONCURRENCY
     timeout: float = TIMEOUT
     data: Path | None = None
     resume: bool = False
     mode: Mode = "pin"
     engine: str = "auto"
     key_variable: str = DEFAULT_KEY_VARIABLE
+    template: str = "served"
+    interface: Interface | None = None
+    judge: Target | None = None
+    cache: Path | None = None
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def target(self) -> Target:
+        """The model that is evaluated."""
+        return Target(
+            self.base_url,
+            self.model,
+            self.profile,
+            self.parameters,
+            self.timeout,
+            self.mode,
+            self.engine,
+            self.key_variable,
+            self.template,
+            self.interface,
+        )
 
     @property
     def source(self) -> DataSource:
         """Where the task may find its data."""
-        return data_source(self.data, self.seed)
+        key = api_key(self.key_variable)
+        tokens = cache(partial(served, self.base_url, self.model, key))
+        return data_source(self.data, self.seed, self.options, tokens)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +120,44 @@ class Decoding:
             for name, value in self.parameters.items()
         }
 
+    def beside(self, fields: Mapping[str, Any], repeat: int) -> dict[str, Any]:
+        """Give the parameters of one repeat with an item's own fields, under what the user set.
+
+        What only the task's budget set gives way to the item. A dotted name has become an object.
+        """
+        ours = self.for_repeat(repeat)
+        if not fields:
+            return nested(ours)
+        asked = {canonical(name) for name in ours if name not in self.by_task}
+        own = {name: value for name, value in fields.items() if canonical(name) not in asked}
+        taken = {canonical(name) for name in own}
+        return nested({**{k: v for k, v in ours.items() if canonical(k) not in taken}, **own})
+
+
+def nested(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Give parameters as they stand in a body: `{"a.b": 1}` is `{"a": {"b": 1}}`.
+
+    Raises:
+        UsageError: something that is no object stands where an object has to.
+
+    """
+    body: dict[str, Any] = {}
+    for path, value in parameters.items():
+        *above, last = path.split(".")
+        place = body
+        for depth, step in enumerate(above, start=1):
+            inner = place.get(step, {})
+            if not isinstance(inner, Mapping):
+                there = ".".join(above[:depth])
+                raise UsageError(
+                    f"--set {path}: {there} is {inner!r}, not an object; set one of them"
+                )
+            place[step] = place = dict(inner)
+        if last in place and not (isinstance(place[last], Mapping) and isinstance(value, Mapping)):
+            raise UsageError(f"--set {path}: it is set twice; keep one of the two")
+        place[last] = {**value, **place[last]} if last in place else value
+    return body
+
 
 def _is_integer(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
@@ -80,10 +168,46 @@ def canonical(name: str) -> str:
     return SPELLINGS.get(name, name)
 
 
-def data_source(path: Path | None, seed: int = 0) -> DataSource:
+def data_source(
+    path: Path | None,
+    seed: int = 0,
+    options: Mapping[str, str] | None = None,
+    tokens: Callable[[], Tokens] = estimated,
+) -> DataSource:
     """Give the data source from `--data` and the environment variable `EVENHAND_DATA`."""
     root = os.environ.get(DATA_VARIABLE)
-    return DataSource(path=path, root=Path(root) if root else None, seed=seed)
+    return DataSource(path, Path(root) if root else None, seed, options or {}, tokens)
+
+
+def parse_options(texts: Sequence[str]) -> dict[str, str]:
+    """Parse every `--task-set NAME=VALUE`; the task reads the values.
+
+    Raises:
+        UsageError: one has no `=`, or a name comes twice.
+
+    """
+    options: dict[str, str] = {}
+    for text in texts:
+        name, separator, value = text.partition("=")
+        if not separator or not name.strip():
+            raise UsageError(f"--task-set {text}: write NAME=VALUE")
+        if name.strip() in options:
+            raise UsageError(f"--task-set {text}: {name.strip()!r} is set twice; keep one")
+        options[name.strip()] = value.strip()
+    return options
+
+
+def check_options(task: Task, options: Mapping[str, str]) -> None:
+    """Check that a task has the options that were set.
+
+    Raises:
+        UsageError: it has not; the message names those it has.
+
+    """
+    for name in options:
+        if name not in task.options:
+            hint = nearest_names(name, list(task.options))
+            raise UsageError(f"--task-set {name}: {task.name} has no such option; {hint}")
 
 
 def api_key(variable: str) -> str | None:
@@ -154,6 +278,7 @@ def parse_settings(texts: Sequence[str], repeats: int = 1) -> dict[str, Any]:
             raise UsageError(f"--set {text}: {canonical(name)!r} is set twice; keep one of the two")
         _check_sendable(name, value, repeats)
         parameters[name] = value
+    nested(parameters)
     return parameters
 
 

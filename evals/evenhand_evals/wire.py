@@ -1,9 +1,11 @@
-"""OpenAI's chat shapes, as far as an evaluation needs them: the body sent, the answer read."""
+"""OpenAI's shapes, as far as an evaluation needs them: the bodies sent, the answers read."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
-from evenhand_evals.types import Completion, Message, Usage
+import orjson
+
+from evenhand_evals.types import Completion, Message, ToolCall, Usage
 
 ABORTED = frozenset(("abort", "error"))
 """Finish reasons of an answer that the engine gave up: SGLang's and vLLM's `abort`, and `error`,
@@ -21,6 +23,11 @@ def chat_body(
     }
 
 
+def text_body(model: str, prompt: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Build the body of a request to `/completions`."""
+    return {"model": model, "prompt": prompt, **parameters}
+
+
 def _integer(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
@@ -30,12 +37,20 @@ def _text(value: Any) -> str | None:
 
 
 def _choice(response: Any) -> dict[str, Any] | None:
-    """The first choice, or None where there is none with a message."""
+    """The first choice, or None where there is none with a message or a text."""
     choices = response.get("choices") if isinstance(response, dict) else None
     if not isinstance(choices, list) or not choices or not isinstance(choices[0], dict):
         return None
     choice: dict[str, Any] = choices[0]
-    return choice if isinstance(choice.get("message"), dict) else None
+    if isinstance(choice.get("message"), dict) or isinstance(choice.get("text"), str):
+        return choice
+    return None
+
+
+def _message(choice: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The message of a choice; what `/completions` gives is the content of one."""
+    message = choice.get("message")
+    return message if isinstance(message, dict) else {"content": choice["text"]}
 
 
 def _content(value: Any) -> str | None:
@@ -62,14 +77,18 @@ def aborted(response: Any) -> bool:
     return choice is not None and _text(choice.get("finish_reason")) in ABORTED
 
 
-def fault(response: Any) -> str | None:
+Kind = Literal["message", "text"]
+"""What a request must come back with: a chat's message, or the text of completions."""
+
+
+def fault(response: Any, kind: Kind = "message") -> str | None:
     """Say why a body is no answer that could be scored, or None if it is one."""
     choice = _choice(response)
-    if choice is None:
-        return "the body is no chat answer"
+    if choice is None or kind not in choice:
+        return "the body is no chat answer" if kind == "message" else "the body has no text"
     if aborted(response):
         return f"the engine gave the answer up: finish_reason is {choice['finish_reason']!r}"
-    content = choice["message"].get("content")
+    content = _message(choice).get("content")
     if _content(content) is None:
         return (
             f"the message's content is {str(content)[:100]!r}, "
@@ -79,17 +98,17 @@ def fault(response: Any) -> str | None:
 
 
 def parse_completion(response: Any) -> Completion | None:
-    """Read the first choice of a chat answer, or None if the body is not a chat answer.
+    """Read the first choice of an answer, of chat or of completions, or None if there is none.
 
     A message without text (a refusal, an exhausted thinking budget, a tool call) is an answer with
     an empty text; content of an unknown shape is none. The thinking is read from
     `reasoning_content` (SGLang, vLLM, GLM) or `reasoning`.
     """
     choice = _choice(response)
-    text = _content(choice["message"].get("content")) if choice else None
+    message = _message(choice) if choice else {}
+    text = _content(message.get("content")) if choice else None
     if choice is None or text is None:
         return None
-    message = choice["message"]
     usage = response.get("usage")
     usage = usage if isinstance(usage, dict) else {}
     return Completion(
@@ -101,4 +120,21 @@ def parse_completion(response: Any) -> Completion | None:
             prompt_tokens=_integer(usage.get("prompt_tokens")),
             completion_tokens=_integer(usage.get("completion_tokens")),
         ),
+        tool_calls=_tool_calls(message.get("tool_calls")),
     )
+
+
+def _tool_calls(value: Any) -> tuple[ToolCall, ...]:
+    """Read the calls of a message; one without a function's name is none."""
+    calls = []
+    for call in value if isinstance(value, list) else ():
+        function = call.get("function") if isinstance(call, dict) else None
+        name = function.get("name") if isinstance(function, dict) else None
+        if isinstance(function, dict) and isinstance(name, str):
+            given = function.get("arguments")
+            calls.append(ToolCall(name, given if isinstance(given, str) else _json(given)))
+    return tuple(calls)
+
+
+def _json(value: Any) -> str:
+    return orjson.dumps(value).decode()

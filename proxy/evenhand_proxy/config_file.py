@@ -30,6 +30,7 @@ _SCALARS: dict[type, tuple[str, tuple[type, ...]]] = {
     bool: ("true or false", (bool,)),
 }
 MOST_PORT = 65535
+_ROUTES = ("/chat/completions", "/completions", "/embeddings", "/responses", "/messages", "/models")
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -55,8 +56,12 @@ def loads(text: str, name: str, environment: Mapping[str, str]) -> Config:
     return config
 
 
-def read_tree(text: str, name: str, environment: Mapping[str, str], kind: type[T]) -> T:
+def read_tree(
+    text: str, name: str, environment: Mapping[str, str], kind: type[T], what: str = "the config"
+) -> T:
     """Read YAML into a tree of frozen dataclasses, whose fields are its schema.
+
+    `what` it is, for errors.
 
     Raises:
         ConfigError: it is no YAML, or a key or value has no place in the tree.
@@ -66,7 +71,7 @@ def read_tree(text: str, name: str, environment: Mapping[str, str], kind: type[T
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         raise ConfigError(f"{name}: is not valid YAML: {error}") from error
-    return _Reader(name, environment).tree(node, kind, "") if node is not None else kind()
+    return _Reader(name, environment, what).tree(node, kind, "") if node is not None else kind()
 
 
 def _check_references(config: Config, name: str) -> None:
@@ -91,6 +96,11 @@ def _check_address(where: str, address: str) -> None:
         usable = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
     except ValueError:
         raise ConfigError(f"{where}: the port is no number; write it as http://HOST:PORT") from None
+    route = next((each for each in _ROUTES if parts.path.rstrip("/").endswith(each)), None)
+    if route is not None:
+        raise ConfigError(
+            f"{where}: ends in a route, {route}; leave it out, clients name the route themselves"
+        )
     if parts.username or parts.password:
         raise ConfigError(f"{where}: holds a user or password; put the secret into api_key")
     if not usable:
@@ -181,9 +191,10 @@ def _check_profiles(config: Config, name: str) -> None:
 class _Reader:
     """Walks YAML nodes beside the types of the tree."""
 
-    def __init__(self, name: str, environment: Mapping[str, str]) -> None:
+    def __init__(self, name: str, environment: Mapping[str, str], what: str) -> None:
         self._name = name
         self._environment = environment
+        self._what = what
 
     def _error(self, node: yaml.Node, key: str, message: str) -> ConfigError:
         line = node.start_mark.line + 1
@@ -199,7 +210,7 @@ class _Reader:
             path = f"{key}.{name}" if key else name
             if name not in declared:
                 hint = nearest(name, list(declared))
-                raise self._error(key_node, path, f"is no key of the config; {hint}")
+                raise self._error(key_node, path, f"is no key of {self._what}; {hint}")
             if name in values:
                 raise self._error(key_node, path, "stands here twice; keep one of them")
             values[name] = self._value(value_node, hints[name], path)
@@ -241,7 +252,10 @@ class _Reader:
     def _list(self, node: yaml.Node, kind: Any, key: str) -> tuple[Any, ...]:
         if not isinstance(node, yaml.SequenceNode):
             raise self._error(node, key, "must be a list; write it as [one, two]")
-        return tuple(self._value(item, kind, key) for item in node.value)
+        return tuple(
+            self._value(item, kind, f"{key}.{_called(item, place)}")
+            for place, item in enumerate(node.value)
+        )
 
     def _scalar(self, node: yaml.Node, kind: Any, key: str) -> Any:
         if kind is Any:
@@ -291,3 +305,11 @@ class _Reader:
             return value
 
         return _VARIABLE.sub(replace, node.value)
+
+
+def _called(node: yaml.Node, place: int) -> str:
+    """Give what an item of a list is called: by its own name, else by its place from 0."""
+    for key, value in node.value if isinstance(node, yaml.MappingNode) else ():
+        if key.value == "name" and isinstance(value, yaml.ScalarNode):
+            return str(value.value)
+    return str(place)

@@ -60,9 +60,9 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """The whole file."""
+    """The whole file; rules are None where the file does not say that there are none."""
 
-    rules: tuple[Entry, ...] = ()
+    rules: tuple[Entry, ...] | None = None
 
 
 def load_policy(path: Path, environment: Mapping[str, str] | None = None) -> Policy:
@@ -82,10 +82,12 @@ def load_policy(path: Path, environment: Mapping[str, str] | None = None) -> Pol
 def policy_from(text: str, name: str, environment: Mapping[str, str]) -> Policy:
     """Read a policy from text; `name` stands for the file in errors."""
     try:
-        entries = read_tree(text, name, environment, File).rules
+        entries = read_tree(text, name, environment, File, "a policy").rules
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         # What YAML takes for a date, a tag or a cycle is found when the value is made.
         raise ConfigError(f"{name}: a value cannot be read: {error}; quote it") from error
+    if entries is None:
+        raise ConfigError(f"{name}: holds no rules; add them, or write `rules: []` for none")
     seen: set[str] = set()
     for entry in entries:
         if entry.name in seen:
@@ -149,8 +151,8 @@ def _value(entry: Entry, parameter: str, where: str) -> Any:
         raise ConfigError(f"{where}.value: JSON cannot hold it: {error}; quote it") from error
     if entry.action in NUMERIC and no_bound(parameter, value):
         raise ConfigError(
-            f"{where}.value: {parameter} {value} means no bound, which is none of {entry.action}'s "
-            f"business; write a number outside {UNBOUNDED[parameter]}"
+            f"{where}.value: {parameter} {value} means no bound, and a {entry.action} is one; "
+            f"write a number that is not in {UNBOUNDED[parameter]}"
         )
     whole = isinstance(value, float) and value.is_integer() and abs(value) <= _EXACT
     return int(value) if whole else value

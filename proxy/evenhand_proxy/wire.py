@@ -114,8 +114,7 @@ def _parse_with_care(body: bytes) -> dict[str, Any]:
         document: dict[str, Any] = json.loads(body, object_pairs_hook=collect)
     except (ValueError, RecursionError) as error:
         raise RequestError(
-            f"The body cannot be read: {type(error).__name__}. Send numbers and nesting of a "
-            "sensible size.",
+            "The body cannot be read. Send numbers and nesting of a sensible size.",
             code="invalid_json",
         ) from error
     _check_fields(document, doubled)

@@ -29,8 +29,7 @@ BODIES: dict[str, dict[str, object]] = {
     },
 }
 RULES = (PolicyRule("short", "cap", "max_tokens", 256),)
-ALSO: tuple[tuple[Mode, bool], ...] = (("pin", False), ("report", True))
-ROUNDS, CALLS = 9, 400
+PASSES, ROUNDS, CALLS = 6, 4, 200
 
 
 def microseconds(engine: str, body: dict[str, object], mode: Mode, ruled: bool) -> float:
@@ -57,18 +56,25 @@ def row(name: str, costs: list[float]) -> str:
 
 @pytest.mark.bench
 def test_cost_of_resolving(capsys: pytest.CaptureFixture[str]) -> None:
-    """A typical chat request is resolved and edited within the limit, whatever the engine."""
-    lines = [f"\n{'CPU microseconds a request':28}" + "".join(f"{name:>14}" for name in BODIES)]
-    typical = {}
-    for engine in ENGINES:
-        costs = [microseconds(engine, body, "report", ruled=False) for body in BODIES.values()]
-        typical[engine] = costs[list(BODIES).index(TYPICAL)]
-        lines.append(row(engine, costs))
-    for mode, ruled in ALSO:
-        name = f"sglang, {'profile and policy' if ruled else mode}"
-        lines.append(
-            row(name, [microseconds("sglang", body, mode, ruled) for body in BODIES.values()])
-        )
+    """A typical chat request is resolved and edited within the limit, whatever the engine.
+
+    A neighbour on the machine slows everything down for a while, so all are measured several times
+    over, and the best of each counts.
+    """
+    cases: list[tuple[str, str, Mode, bool]] = [
+        *((engine, engine, "report", False) for engine in ENGINES),
+        ("sglang, pin", "sglang", "pin", False),
+        ("sglang, profile and policy", "sglang", "report", True),
+    ]
+    best: dict[tuple[str, str], float] = {}
+    for _ in range(PASSES):
+        for name, engine, mode, ruled in cases:
+            for size, body in BODIES.items():
+                cost = microseconds(engine, body, mode, ruled)
+                best[name, size] = min(cost, best.get((name, size), cost))
+    lines = [f"\n{'CPU microseconds a request':28}" + "".join(f"{size:>14}" for size in BODIES)]
+    lines += [row(name, [best[name, size] for size in BODIES]) for name, *_ in cases]
     with capsys.disabled():
         sys.stdout.write("\n".join(lines) + "\n")
+    typical = {engine: best[engine, TYPICAL] for engine in ENGINES}
     assert {engine: cost for engine, cost in typical.items() if cost >= LIMIT} == {}

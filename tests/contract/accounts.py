@@ -20,6 +20,9 @@ RANDOM_SEED: Final = 0xFFFFFFFF
 TOP_K_ALL: Final = 1 << 30
 """What SGLang's class makes of top_k -1: all tokens (srt/sampling/sampling_params.py)."""
 
+RAISED_TO: Final = 0.01
+"""The least temperature above 0 that vLLM's SamplingParams leave alone (_MAX_TEMP)."""
+
 CONSTRAINTS: Final = ("response_format", "json_schema", "regex", "grammar", "choice")
 
 _LLAMACPP: Final[Mapping[str, str]] = {
@@ -142,6 +145,9 @@ def vllm(shown: str) -> Account:
     kind, parameters = _printed(ast.parse(shown, mode="eval").body)
     if kind == "BeamSearchParams":
         found = {name: parameters[key] for key, name in _BEAMS.items() if key in parameters}
+        if 0 < found.get("temperature", 0) < RAISED_TO:
+            # it is raised in the parameters of each step, which are not in the log
+            del found["temperature"]
         return {**found, "use_beam_search": True}
     found = {name: _or_unset(parameters[key]) for key, name in _VLLM.items()}
     found["use_beam_search"] = False

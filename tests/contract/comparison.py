@@ -10,7 +10,7 @@ from tests.contract.random_requests import SCHEMA
 
 SAYS_NO = "answers with an error"
 """What the record's reasons say of a value that the engine refuses."""
-NOT_KNOWN = "is not known"
+NOT_KNOWN = "makes of it is not known"
 
 Parameters = Mapping[str, Mapping[str, Any]]
 
@@ -33,7 +33,8 @@ class Tally:
         self.requests += 1
         for name, recorded, reported in _pairs(kind, parameters, account):
             if recorded is UNSET and reported is not UNSET:
-                action = parameters.get(name, {}).get("action", "no record")
+                said_by = "top_logprobs" if name == "alternatives" else name
+                action = parameters.get(said_by, {}).get("action", "no record")
                 self.left_open.setdefault(name, set()).add(action)
                 continue
             self.values += 1
@@ -61,13 +62,14 @@ def _pairs(kind: str, parameters: Parameters, account: Account) -> Iterator[tupl
             switched, count = _logprobs(parameters)
             if name == "logprobs":
                 yield name, switched, reported
-            elif switched or kind == "llamacpp":
+            elif switched is True or kind == "llamacpp":
                 yield name, count, reported
         else:
-            recorded = _plain(parameters.get(name, {}).get("effective", UNSET))
-            if kind == "llamacpp" and isinstance(recorded, float):
-                recorded = single(recorded)
-            yield name, _TABLES.get(name, _as_it_is)(recorded), _plain(reported)
+            alike = _ALIKE.get(name, _as_it_is)
+            recorded = alike(_plain(parameters.get(name, {}).get("effective", UNSET)))
+            if kind == "llamacpp":
+                recorded = _in_single(recorded)
+            yield name, recorded, alike(_plain(reported))
     switch = parameters.get("do_sample", {}).get("effective")
     if switch is not None and {"temperature", "top_k"} <= account.keys():
         # mirostat takes the place of top_k
@@ -76,16 +78,28 @@ def _pairs(kind: str, parameters: Parameters, account: Account) -> Iterator[tupl
 
 
 def _plain(value: Any) -> Any:
-    """Let an empty list, object or text be nothing."""
-    return UNSET if value is None or (value in ("", [], {}) and value is not False) else value
+    """Let null, an empty list and an empty object be nothing."""
+    return UNSET if value is None or value in ([], {}) else value
 
 
 def _as_it_is(value: Any) -> Any:
     return value
 
 
+def _in_single(value: Any) -> Any:
+    """Give numbers as llama.cpp keeps them."""
+    if isinstance(value, dict):
+        return {key: _in_single(each) for key, each in value.items()}
+    return single(value) if isinstance(value, float) else value
+
+
 def _listed(value: Any) -> Any:
+    """Make a list of one text, which every engine does."""
     return [value] if isinstance(value, str) else value
+
+
+def _sorted(value: Any) -> Any:
+    return value if value is UNSET else sorted(set(value))
 
 
 def _biases(value: Any) -> Any:
@@ -93,31 +107,36 @@ def _biases(value: Any) -> Any:
     if value is UNSET:
         return value
     pairs = value.items() if isinstance(value, dict) else value
-    return {int(token): None if bias is False else single(bias) for token, bias in pairs}
+    return {int(token): None if bias is False else bias for token, bias in pairs}
 
 
-_TABLES = {
-    "stop": _listed,
-    "stop_regex": _listed,
-    "stop_token_ids": lambda value: value if value is UNSET else sorted(set(value)),
-    "logit_bias": _biases,
-}
+_ALIKE = {"stop": _listed, "stop_regex": _listed, "stop_token_ids": _sorted, "logit_bias": _biases}
+"""What engines may write in two ways that are one: applied to both sides."""
 
 
-def _logprobs(parameters: Parameters) -> tuple[bool, int]:
+def _logprobs(parameters: Parameters) -> tuple[Any, Any]:
     """Say whether log probabilities are returned, and how many alternatives beside them."""
-    said = parameters.get("logprobs", {}).get("effective")
-    if isinstance(said, bool):
-        count = parameters.get("top_logprobs", {}).get("effective", 0) if said else 0
-        return said, count
-    return said is not None, said or 0
+    said = _claimed(parameters, "logprobs")
+    if said is UNSET:
+        return UNSET, UNSET
+    if not isinstance(said, bool):
+        return said is not None, said or 0
+    count = _claimed(parameters, "top_logprobs") if said else 0
+    return said, 0 if count is None else count
+
+
+def _claimed(parameters: Parameters, name: str) -> Any:
+    """Give an effective value, None for none, UNSET where the record says that it is not known."""
+    entry = parameters.get(name, {})
+    unknown = entry.get("evidence") == "unknown" and "effective" not in entry
+    return UNSET if unknown else entry.get("effective")
 
 
 def _constraint(parameters: Parameters) -> Any:
     """Give the one constraint that acts, by kind and value."""
     for name in CONSTRAINTS:
         value = _plain(parameters.get(name, {}).get("effective", UNSET))
-        if value is UNSET or value == {"type": "text"}:
+        if value in (UNSET, "", {"type": "text"}):
             continue
         if name != "response_format":
             return name, value

@@ -39,6 +39,11 @@ class Answered:
         events = [line[6:] for line in self.text.splitlines() if line.startswith("data: ")]
         return [json.loads(event) for event in events if event != "[DONE]"]
 
+    @property
+    def served(self) -> bool:
+        """Whether it is an answer and no error, which in a stream comes behind a 200."""
+        return self.status == httpx.codes.OK and all("error" not in d for d in self.documents())
+
 
 Accounts = Callable[[Sequence[Answered]], Awaitable[list[accounts.Account]]]
 

@@ -73,6 +73,9 @@ _EBNF = 'root ::= "yes" | "no"'
 _CHAT: tuple[Route, ...] = ("chat",)
 _COMPLETIONS: tuple[Route, ...] = ("completions",)
 
+BYTES_AND_END = [*range(256), 4087]
+"""Tokens of tiny-glm4 that any constraint can be met with; vLLM fails where none fits (a 500)."""
+
 COMMON: Mapping[str, Field] = {
     "temperature": Field(
         _between(0, 2, 0, 0.0, 1e-7, 1e-6, 0.005, 0.01, 0.3, 1, 2.0), (-1, -0.25, 2.5, 100)
@@ -118,12 +121,11 @@ MENUS: Mapping[str, tuple[Mapping[str, Field], ...]] = {
             "dry_multiplier": Field(_between(0, 2, 0, 0.0, 0.8), (-1,)),
             "logit_bias": Field(_biases_in_pairs),
             "seed": Field(_one(0, 1, 42, -1, 2**31, 2**32 - 2), (-2, 2**32 - 1, 2**32, 2**32 + 5)),
-            "grammar": Field(_one(_EBNF, ""), routes=_COMPLETIONS),
+            "grammar": Field(_one(_EBNF, "")),
             "json_schema": Field(_one(SCHEMA)),
             "thinking_budget": Field(_one(0, 5, -1), (-3,)),
         },
         _COUNTED,
-        {"grammar": Field(_one(_EBNF), routes=_CHAT)},
     ),
     "sglang": (
         COMMON,
@@ -147,7 +149,7 @@ MENUS: Mapping[str, tuple[Mapping[str, Field], ...]] = {
             "json_schema": Field(_one(SCHEMA)),
             "choice": Field(_one(["yes", "no"])),
             "bad_words": Field(_one(["zq"], ["zq", "qz"], []), ([""],)),
-            "allowed_token_ids": Field(_one([5, 6, 7, 8]), ([],)),
+            "allowed_token_ids": Field(_one(BYTES_AND_END), ([],)),
             "use_beam_search": Field(_one(False, False, False, True)),
             "length_penalty": Field(_one(1.0, 0.8)),
             "custom_params": Field(_one({"a": 1})),
@@ -194,6 +196,8 @@ def _request(chance: random.Random, route: Route, menu: Mapping[str, Field], mod
     _length(chance, body)
     for name in chance.sample(sorted(menu), chance.randint(0, 6)):
         body[_spelling(chance, name)] = _value(chance, menu[name])
+    if route == "completions" and body.get("use_beam_search"):
+        body["stream"] = False  # vLLM has none of it, and it is no matter of decoding
     return Asked(route, body, headers)
 
 

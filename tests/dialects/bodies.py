@@ -22,6 +22,7 @@ _BY_KIND: Mapping[str, tuple[Any, ...]] = {
     "strings": ("END", ["a", "b"], [], "", ["x"] * 20, ["\ud800"]),
     "integers": ([], [1, 2], [-1]),
     "map": ({}, {"5": 1.0}, {"5": -200, "6": 100}),
+    "format": (),
     "object": ({}, {"a": 1}, {"enable_thinking": False, "b": [1]}, SCHEMA),
     "any": (0, "auto", True, [1], {"a": 1}),
 }
@@ -122,7 +123,8 @@ def found(body: Mapping[str, Any], words: Words) -> dict[str, Any]:
             rest = without(value, below)
             if len(rest) < len(value) or rest != value:
                 if rest and any(
-                    PARAMETERS[each.name].kind in ("object", "any") for each in words[path]
+                    PARAMETERS[each.name].kind in ("object", "format", "any")
+                    for each in words[path]
                 ):
                     said[path] = rest
                 continue

@@ -216,6 +216,8 @@ def _default(rule: Rule) -> str:
     plain = rule.default_note or ("nothing" if rule.default is ABSENT else as_json(rule.default))
     if rule.required is not ABSENT:
         plain = f"an error, so {as_json(rule.required)} is sent"
+    if rule.from_server:
+        plain = f"the server's, else {plain}"
     if rule.from_model:
         plain = f"the model's, else {plain}"
     if not rule.by_model:

@@ -14,7 +14,7 @@ from pathlib import Path
 from evenhand_proxy.decoding import DIALECTS, ENGINES, PARAMETERS
 from evenhand_proxy.decoding.profiles_evaluations import EVALUATIONS
 from evenhand_proxy.decoding.profiles_models import MODELS
-from tests.docs import dialect_pages
+from tests.docs import dialect_pages, task_page
 from tests.docs.markdown import DOCS, ROOT
 from tests.docs.tables import as_json, code, listed, table
 
@@ -93,8 +93,11 @@ PARTS: Mapping[Path, Mapping[str, Callable[[], str]]] = {
 """Pages with parts that are made from the code, each part by its name."""
 
 WHOLE: Mapping[Path, Callable[[], str]] = {
-    REFERENCE / f"dialect-{family}.md": partial(dialect_pages.page, family)
-    for family in dialect_pages.FAMILIES
+    **{
+        REFERENCE / f"dialect-{family}.md": partial(dialect_pages.page, family)
+        for family in dialect_pages.FAMILIES
+    },
+    REFERENCE / "tasks.md": task_page.page,
 }
 """Pages that are made from the code and nothing else."""
 

@@ -17,8 +17,9 @@ from click.testing import CliRunner
 from evenhand_evals.cli.root import INTERRUPTED
 from evenhand_evals.compare import Comparison, Side
 from evenhand_evals.manifest import DatasetFacts, DecodingFacts, Manifest, ServerFacts, TaskFacts
-from evenhand_evals.results import Bounds, Estimate, Result, Tokens
+from evenhand_evals.results import Bounds, Result, Tokens
 from evenhand_evals.stats.paired import Discordance
+from evenhand_evals.types import Estimate
 from evenhand_proxy.api.request_ids import id_headers
 from evenhand_proxy.audit import schema
 from evenhand_proxy.cli.root import DONE, ENDPOINT_FAILED, FAILED, WRONG_USE, cli
@@ -119,7 +120,7 @@ def test_every_option_of_a_command_stands_there(name: str) -> None:
         option
         for parameter in COMMANDS[name].params
         if isinstance(parameter, click.Option)
-        for option in parameter.opts
+        for option in (*parameter.opts, *parameter.secondary_opts)
     }
     rows = [row[0] for row in table_rows(described)]
     assert {found for row in rows for found in re.findall(r"`(--[\w-]+)", row)} == options

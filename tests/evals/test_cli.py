@@ -77,28 +77,26 @@ def test_help_lists_every_command() -> None:
 
 
 def test_list_as_json() -> None:
-    """The tasks that ship with their data have their number of items."""
+    """Every task is there, and counting gives the items of data that is at hand."""
     document = orjson.loads(invoke("list", "--json").stdout)
     tasks = {each["name"]: each for each in document["tasks"]}
     assert {"gsm8k", "ifeval", "instructions", "labels"} <= set(tasks)
-    assert tasks["labels"]["items"] >= 60
-    assert set(tasks["labels"]) == {
-        "name",
-        "title",
-        "headline",
-        "version",
-        "max_tokens",
-        "items",
-        "data",
-    }
+    facts = {"name", "title", "headline", "version", "interface", "judged", "max_tokens", "data"}
+    assert set(tasks["labels"]) == facts
+    (labels,) = orjson.loads(invoke("list", "labels", "--count", "--json").stdout)["tasks"]
+    assert labels["items"] >= 60
 
 
 def test_list_as_a_table(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Data that is not at hand is said to be so."""
+    """Data that is not at hand is said to be so; patterns choose."""
     monkeypatch.setenv("EVENHAND_DATA", "")
-    text = invoke("list").stdout
+    text = invoke("list", "lab*", "gsm8k", "--count").stdout
     assert "labels" in text
     assert "not at hand" in text
+    assert "ifeval" not in text
+    wrong = invoke("list", "gsm9k")
+    assert wrong.exit_code == 2
+    assert "'gsm8k'" in wrong.stderr
 
 
 async def run_labels(out: Path, script: Script, *more: str) -> tuple[int, str, str]:

@@ -19,7 +19,7 @@ BODY = chat_body("tiny", (Message("user", "hello"),), {"temperature": 0})
 async def sample(script: Script, backoff: Backoff = QUICK) -> tuple[Exchange, Fake]:
     """Send one request to a fake with that script."""
     async with serving(Fake(script)) as fake, Client(fake.url, backoff=backoff) as client:
-        return await client.sample(BODY), fake
+        return await client.ask("/chat/completions", BODY), fake
 
 
 def first(reply: Reply, then: Reply | None = None) -> Script:
@@ -125,7 +125,7 @@ async def test_a_late_answer_is_a_failure() -> None:
     fake.hold_after = 0
     backoff = Backoff(attempts=2, base=0.001)
     async with serving(fake), Client(fake.url, timeout=0.05, backoff=backoff) as client:
-        exchange = await client.sample(BODY)
+        exchange = await client.ask("/chat/completions", BODY)
     assert exchange.failure == "no whole answer within 0.05 s"
     assert len(exchange.attempts) == 2
 
@@ -133,9 +133,9 @@ async def test_a_late_answer_is_a_failure() -> None:
 async def test_nobody_there_is_a_failure(unused_tcp_port: int) -> None:
     """A refused connection is described, not raised."""
     async with Client(f"http://127.0.0.1:{unused_tcp_port}/v1", backoff=QUICK) as client:
-        exchange = await client.sample(BODY)
+        exchange = await client.ask("/chat/completions", BODY)
     assert exchange.answer.status is None
-    assert "ClientConnectorError" in (exchange.failure or "")
+    assert "ConnectionRefusedError" in (exchange.failure or "")
 
 
 async def test_the_key_is_sent_and_never_comes_back() -> None:
@@ -151,7 +151,9 @@ async def test_the_key_is_sent_and_never_comes_back() -> None:
 async def test_many_at_once_use_many_connections() -> None:
     """No limit of ours stands between the workers and the endpoint."""
     async with serving(Fake()) as fake, Client(fake.url) as client:
-        exchanges = await asyncio.gather(*(client.sample(BODY) for _ in range(150)))
+        exchanges = await asyncio.gather(
+            *(client.ask("/chat/completions", BODY) for _ in range(150))
+        )
     assert all(exchange.failure is None for exchange in exchanges)
     assert len(fake.bodies) == 150
 

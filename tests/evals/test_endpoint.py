@@ -9,8 +9,8 @@ from evenhand_evals.client import Client
 from evenhand_evals.endpoint import Preflight, preflight
 from evenhand_evals.engine import root_of
 from evenhand_evals.errors import EndpointError, UsageError
-from evenhand_evals.settings import Decoding, RunSettings, decide
-from evenhand_evals.types import Message
+from evenhand_evals.settings import Decoding, Target, decide
+from evenhand_evals.types import Chat, Message
 from evenhand_proxy.config import Config, Model
 from tests.evals.fake import Fake, serving
 from tests.running import running_proxy
@@ -30,10 +30,10 @@ async def asked(
     url: str, model: str = "tiny", decoding: Decoding | None = None, **more: Any
 ) -> Preflight:
     """Run the preflight against an endpoint."""
-    settings = RunSettings(url, model, Path("unused"), **more)
+    settings = Target(url, model, **more)
     async with Client(url) as client, Client(root_of(url)) as root:
         given = decoding or decide(None, {}, 16)
-        return await preflight(client, root, settings, given, MESSAGES)
+        return await preflight(client, root, settings, given, Chat(MESSAGES))
 
 
 async def ask(fake: Fake, model: str = "tiny", decoding: Decoding | None = None) -> Preflight:

@@ -71,9 +71,9 @@ def test_prompt_is_five_shots_and_the_question(tmp_path: Path) -> None:
     (sample,) = dataset.samples
     (message,) = sample.messages
     assert message.role == "user"
-    assert message.content.count("Question: ") == 6
-    assert message.content.startswith("Question: Natalia sold clips to 48 of her friends in April")
-    assert message.content.endswith("#### 624\n\nQuestion: How many?\nAnswer:")
+    assert message.text.count("Question: ") == 6
+    assert message.text.startswith("Question: Natalia sold clips to 48 of her friends in April")
+    assert message.text.endswith("#### 624\n\nQuestion: How many?\nAnswer:")
     assert (sample.id, dataset.licence) == ("gsm8k-0001", "MIT")
 
 

@@ -26,5 +26,5 @@ SAMPLE = TASK.load(DataSource()).samples[0]
 )
 def test_outcomes(completion: Completion, outcome: Outcome, value: float) -> None:
     """A cut answer can still be right; a refusal is worth what silence is worth."""
-    score = judge(TASK, SAMPLE, completion)
+    score = judge(TASK.score, SAMPLE, completion)
     assert (score.outcome, score.value) == (outcome, value)

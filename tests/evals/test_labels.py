@@ -125,7 +125,7 @@ def test_what_else_came_out_is_kept() -> None:
 def test_shipped_items_are_balanced() -> None:
     """At least 60 different items; in each language and kind as many wet as dry."""
     samples = TASK.load(DataSource()).samples
-    assert len({sample.messages[0].content for sample in samples}) == len(samples) >= 60
+    assert len({sample.messages[0].text for sample in samples}) == len(samples) >= 60
     by_group = Counter((sample.metadata["group"], sample.target) for sample in samples)
     groups = {group for group, _ in by_group}
     assert groups == {f"{lang} {kind}" for lang in ("zh", "en") for kind in KINDS}
@@ -139,10 +139,10 @@ def test_prompts_ask_for_both_labels_and_nothing_else() -> None:
     """Every prompt names both labels and says that nothing else is wanted."""
     for sample in TASK.load(DataSource()).samples:
         (message,) = sample.messages
-        assert mentioned_label(message.content, LABELS) is None
-        assert RAIN in message.content
-        assert DRY in message.content
-        assert "nothing else" in message.content or "不要写任何别的内容" in message.content
+        assert mentioned_label(message.text, LABELS) is None
+        assert RAIN in message.text
+        assert DRY in message.text
+        assert "nothing else" in message.text or "不要写任何别的内容" in message.text
 
 
 @pytest.mark.parametrize(

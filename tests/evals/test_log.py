@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenhand_evals.errors import RunUnreadable, UsageError
-from evenhand_evals.log import Attempt, LogWriter, Record, parse_record, read_log
+from evenhand_evals.log import BLOCK, Attempt, LogWriter, Record, parse_record, read_log
 from evenhand_evals.types import Score
 
 RECORD = Record(
@@ -76,6 +76,16 @@ def test_a_torn_line_is_left_out_and_cut_off(
     assert read_log(path) == (RECORD,)
     write(path, OTHER)
     assert path.read_bytes() == whole
+
+
+@pytest.mark.parametrize("before", [(), (RECORD,)], ids=["nothing before", "a line before"])
+def test_a_torn_line_of_several_blocks(tmp_path: Path, before: tuple[Record, ...]) -> None:
+    """The end of the last whole line is found from behind, however far away it is."""
+    write(tmp_path / "log", *before)
+    whole = (tmp_path / "log").read_bytes()
+    (tmp_path / "log").write_bytes(whole + b"x" * (2 * BLOCK + 5))
+    write(tmp_path / "log", OTHER)
+    assert read_log(tmp_path / "log") == (*before, OTHER)
 
 
 def test_of_two_lines_about_a_sample_the_later_counts(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ import io
 import pytest
 from rich.console import Console
 
+from evenhand_evals.brief import brief_of
 from evenhand_evals.progress import BarReporter, LineReporter, format_score, reporter
-from evenhand_evals.results import Estimate
+from evenhand_evals.types import Estimate
 from tests.evals.test_results import failed, scored
 
 
@@ -27,7 +28,8 @@ def test_a_line_at_every_tenth() -> None:
 def test_what_was_done_before_is_counted() -> None:
     """A resumed run begins where it stopped."""
     stream = io.StringIO()
-    progress = LineReporter("t", 4, [scored("a", 1), scored("b", 1)], stream)
+    done = [brief_of(scored("a", 1)), brief_of(scored("b", 1))]
+    progress = LineReporter("t", 4, done, stream)
     assert stream.getvalue() == ""
     progress.update(scored("c", 1))
     assert stream.getvalue().startswith("t: 3/4, ")

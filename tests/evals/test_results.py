@@ -183,3 +183,27 @@ def test_a_run_without_samples_can_be_read(tmp_path: Path) -> None:
     assert load_run(tmp_path).records == ()
     with pytest.raises(RunUnreadable):
         load_run(tmp_path / "elsewhere")
+
+
+def test_what_was_asked_for_and_did_not_act_is_a_warning() -> None:
+    """A clamp, a drop, and what nobody knows; what was heeded is no news."""
+    parameters = {
+        "temperature": {
+            "requested": 0,
+            "effective": 0.2,
+            "action": "clamped",
+            "reason": "a policy",
+        },
+        "top_k": {"requested": 5, "action": "dropped", "reason": "it has none"},
+        "seed": {"requested": 3, "action": "passed", "evidence": "unknown", "reason": "who knows"},
+        "top_p": {"requested": 0.5, "effective": 0.5, "action": "passed", "evidence": "modelled"},
+        "min_p": {"effective": 0.05, "action": "defaulted", "evidence": "unknown"},
+        "stop": {"requested": None, "action": "dropped"},
+    }
+    decoding = replace(PLAN.decoding, record={"parameters": parameters})
+    result = summarise(replace(PLAN, decoding=decoding), [scored("a", 1)])
+    assert [line for line in result.warnings if "was asked for" in line] == [
+        "temperature was asked for as 0, and it was clamped, 0.2 was used: a policy",
+        "top_k was asked for as 5, and it was dropped: it has none",
+        "seed was asked for as 3, and nobody knows whether it acts: who knows",
+    ]

@@ -12,6 +12,7 @@ import pytest
 
 from evenhand_evals.results import load_run
 from tests.evals.fake import Fake, Reply, prompt_of, reach, serving
+from tests.evals.two_steps import ITEMS
 
 COMMAND = "from evenhand_evals.cli.root import eval_group; eval_group()"
 DONE = 9
@@ -63,6 +64,39 @@ async def test_a_killed_run_goes_on(tmp_path: Path, torn: bytes) -> None:
     document = orjson.loads(stdout)
     assert document["result"]["samples"] == 24
     assert document["result"]["complete"] is True
+
+
+async def test_a_killed_run_of_several_steps_goes_on(tmp_path: Path) -> None:
+    """A sample is in the log with all its steps or not at all; only one in flight is asked again.
+
+    After 7 of 12 requests, two at a time, 3 samples are done and one has had its first answer.
+    """
+    out = tmp_path / "out"
+    fake = Fake()
+    fake.hold_after = 7
+    async with serving(fake):
+        command = [sys.executable, "-m", "tests.evals.two_steps", fake.url, str(out)]
+        process = await start(*command)
+        await reach(out, 3)
+        while len(fake.bodies) < 7:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
+        process.kill()
+        await process.communicate()
+        killed = load_run(out)
+        assert [len(record.steps) for record in killed.records] == [2, 2, 2]
+
+        fake.hold_after = None
+        process = await start(*command, "resume")
+        _, stderr = await process.communicate()
+        assert process.returncode == 0, stderr.decode()
+
+    whole = load_run(out)
+    assert whole.records[:3] == killed.records
+    assert whole.result.complete
+    assert whole.result.outcomes["correct"] == ITEMS
+    asked = Counter(prompt_of(body) for body in fake.bodies)
+    assert len(asked) == 2 * ITEMS
+    assert sorted(asked.values()) == [1] * (2 * ITEMS - 1) + [2]
 
 
 async def test_ctrl_c_keeps_what_is_done(tmp_path: Path) -> None:

@@ -170,3 +170,42 @@ def test_hints_for_names() -> None:
     assert nearest_names("q", []) == "none is known"
     assert canonical("max_completion_tokens") == "max_tokens"
     assert canonical("house_rule") == "house_rule"
+
+
+@pytest.mark.parametrize(
+    ("texts", "body"),
+    [
+        (["thinking.type=disabled"], {"thinking": {"type": "disabled"}}),
+        (
+            ["chat_template_kwargs.enable_thinking=false", "reasoning.effort=low"],
+            {"chat_template_kwargs": {"enable_thinking": False}, "reasoning": {"effort": "low"}},
+        ),
+        (
+            ['chat_template_kwargs={"a": 1}', "chat_template_kwargs.enable_thinking=false"],
+            {"chat_template_kwargs": {"a": 1, "enable_thinking": False}},
+        ),
+        (
+            ["chat_template_kwargs.enable_thinking=false", 'chat_template_kwargs={"a": 1}'],
+            {"chat_template_kwargs": {"a": 1, "enable_thinking": False}},
+        ),
+    ],
+)
+def test_a_dotted_name_leads_into_an_object(texts: list[str], body: dict[str, object]) -> None:
+    """On the wire there is no name with a dot in it."""
+    decoding = decide(None, parse_settings(texts), 1)
+    assert decoding.beside({}, 0) == {**body, "max_tokens": 1}
+    assert decoding.beside({"stop": ["a"]}, 0) == {**body, "max_tokens": 1, "stop": ["a"]}
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        ["chat_template_kwargs=5", "chat_template_kwargs.enable_thinking=false"],
+        ["chat_template_kwargs.enable_thinking=false", "chat_template_kwargs=5"],
+        ["chat_template_kwargs=null", "chat_template_kwargs.enable_thinking=false"],
+    ],
+)
+def test_an_object_and_something_else_do_not_go_together(texts: list[str]) -> None:
+    """Whatever comes first."""
+    with pytest.raises(UsageError, match="chat_template_kwargs"):
+        parse_settings(texts)

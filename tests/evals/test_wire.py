@@ -62,13 +62,21 @@ def test_a_refusal_is_an_answer() -> None:
         {},
         {"choices": []},
         {"choices": [1]},
-        {"choices": [{"text": "old"}]},
+        {"choices": [{"text": 5}]},
         {"error": {}},
     ],
 )
-def test_what_is_no_chat_answer(response: Any) -> None:
+def test_what_is_no_answer(response: Any) -> None:
     """Anything else is not an answer."""
     assert parse_completion(response) is None
+
+
+def test_the_text_of_completions_is_an_answer_where_it_was_asked_for() -> None:
+    """A chat that comes back with a bare text is none."""
+    response = {"choices": [{"text": "old", "finish_reason": "stop"}]}
+    assert parse_completion(response) == Completion("old", "stop")
+    assert fault(response, "text") is None
+    assert fault(response) == "the body is no chat answer"
 
 
 @pytest.mark.parametrize(

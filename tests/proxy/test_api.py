@@ -1,11 +1,14 @@
 """The routes that FastAPI serves."""
 
+from pathlib import Path
 from typing import Any
 
 import httpx
 
+from evenhand_proxy.config import Config, Model
+from evenhand_proxy.decoding import PROFILES
 from tests.fake_engine import FakeEngine
-from tests.running import RunningProxy
+from tests.running import RunningProxy, running_proxy
 
 EXPLAIN = "/v1/decoding/explain"
 
@@ -44,11 +47,57 @@ async def test_bad_requests_to_explain_have_openais_shape(
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "invalid_json")
 
 
-async def test_models_are_listed_with_each_profile(
+async def test_models_are_listed_with_the_profiles_that_suit_them(
+    engine: FakeEngine, tmp_path: Path, http: httpx.AsyncClient
+) -> None:
+    """Greedy, those of the model's family, and all of the config's; every one on demand."""
+    config = Config(
+        models={
+            "m": Model("vllm", engine.url, upstream_model="org/GLM-Z1-9B-0414"),
+            "other": Model("vllm", engine.url),
+        },
+        profiles={"mine": {"thinking": {"type": "disabled"}}},
+    )
+    async with running_proxy(config, tmp_path) as proxy:
+        listed = (await http.get(proxy.url + "/v1/models")).json()
+        wrong = await http.get(proxy.url + "/v1/models?profiles=some")
+        every = (await http.get(proxy.url + "/v1/models?profiles=all")).json()["data"]
+    names = {item["id"] for item in listed["data"]}
+    assert {"m", "m@greedy", "m@glm-z1-0414", "m@mine"} <= names
+    assert {name for name in names if "other" in name} == {"other", "other@greedy", "other@mine"}
+    assert len(every) == 2 * (2 + len(PROFILES))
+    assert (wrong.status_code, wrong.json()["error"]["param"]) == (400, "profiles")
+    (mine,) = (item for item in listed["data"] if item["id"] == "other@mine")
+    assert mine["parameters"] == {"thinking": False}
+
+
+async def test_a_field_that_nobody_knows_is_told_of_an_engine_that_may_read_it(
+    engine: FakeEngine, tmp_path: Path, http: httpx.AsyncClient
+) -> None:
+    """It is in the record and in the fingerprint; of vLLM it is known that nothing reads it."""
+    config = Config(
+        models={"odd": Model("generic", engine.url), "known": Model("vllm", engine.url)}
+    )
+    async with running_proxy(config, tmp_path) as proxy:
+
+        async def explained(**body: Any) -> dict[str, Any]:
+            said: dict[str, Any] = (await http.post(proxy.url + EXPLAIN, json=body)).json()
+            return said
+
+        plain, odd = await explained(model="odd"), await explained(model="odd", smoothing=0.3)
+        known = await explained(model="known", smoothing=0.3)
+        other = await explained(model="odd", user="ann", smoothing=0.4)
+    assert odd["parameters"]["smoothing"]["sent"] == 0.3
+    assert len({each["fingerprint"] for each in (plain, odd, other)}) == 3
+    assert "smoothing" not in known["parameters"]
+    assert "user" not in other["parameters"]
+
+
+async def test_every_profile_is_listed_on_demand(
     proxy: RunningProxy, http: httpx.AsyncClient
 ) -> None:
     """OpenAI's list shape; a profile entry names its parameters."""
-    listed = (await http.get(proxy.url + "/v1/models")).json()
+    listed = (await http.get(proxy.url + "/v1/models?profiles=all")).json()
     names = {item["id"]: item for item in listed["data"]}
     assert {"m", "m@greedy", "m@glm-4-0414", "strict@glm-z1-0414"} <= names.keys()
     assert names["m@glm-z1-0414"]["parameters"] == {"temperature": 0.6, "top_p": 0.95}

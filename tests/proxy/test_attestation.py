@@ -96,3 +96,34 @@ async def test_strict_mode_refuses_what_a_test_found_ignored(tmp_path: Path) -> 
     assert refused.json()["error"]["param"] == "seed"
     assert "attestation" in refused.json()["error"]["message"]
     assert taken.status_code == 200
+
+
+async def test_greedy_has_a_verdict_of_its_own(tmp_path: Path) -> None:
+    """An engine that heeds a temperature may still draw at 0."""
+    verdicts = {"temperature": {"verdict": "applied"}, "greedy": {"verdict": "ignored"}}
+    async with toy_engine() as engine:
+        file = await attestation_of(engine, tmp_path / "attestation.json")
+        document = json.loads(file.read_text())
+        file.write_text(json.dumps({**document, "verdicts": verdicts}))
+        model = Model("openai", engine.base_url, attestation=file)
+        async with client_of(model, tmp_path) as client:
+            said = {
+                heat: (await client.post("/decoding/explain", json={**ASKED, "temperature": heat}))
+                for heat in (0, 0.5)
+            }
+    found = {heat: each.json()["parameters"]["temperature"] for heat, each in said.items()}
+    assert (found[0]["action"], found[0]["evidence"]) == ("not-honoured", "attested")
+    assert (found[0.5]["action"], found[0.5]["evidence"]) == ("passed", "attested")
+
+
+async def test_a_test_through_a_proxy_is_no_evidence_of_the_engine(tmp_path: Path) -> None:
+    """A policy on the way may have been what was tested."""
+    async with toy_engine() as engine:
+        direct = Model("openai", engine.base_url)
+        async with running_proxy(Config(models={MODEL: direct}), tmp_path) as proxy:
+            found = await attest(AttestSettings(f"{proxy.url}/v1", MODEL, only=("top_p",)))
+        file = tmp_path / "attestation.json"
+        file.write_text(json.dumps(found.document()))
+        said = await explained(replace(direct, attestation=file), tmp_path, messages=MESSAGES)
+    assert found.through_proxy
+    assert said["top_p"]["evidence"] == "modelled"

@@ -15,11 +15,12 @@ from tests.running import evenhand, running_proxy
 HEAVY = ("fastapi", "uvicorn", "aiohttp", "opentelemetry", "tiktoken", "litellm", "torch", "rich")
 
 
-def config_file(folder: Path, url: str = "http://127.0.0.1:9") -> str:
+def config_file(folder: Path, url: str = "http://127.0.0.1:9", more: str = "") -> str:
     """A config with one model and a secret."""
     file = folder / "evenhand.yaml"
     file.write_text(
         f"models:\n  m: {{engine: vllm, base_url: '{url}', api_key: sk-hush, profile: greedy}}\n"
+        f"{more}"
     )
     return str(file)
 
@@ -158,3 +159,118 @@ async def test_a_taken_port_is_said_in_one_line(tmp_path: Path) -> None:
     assert code == 2
     assert problems.startswith(f"evenhand: listen: 127.0.0.1:{port} cannot be used: ")
     assert "Traceback" not in problems
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        (("thinking=true", "thinking.type=disabled"), "thinking and thinking.type say different"),
+        (("thinking.type=disabled", "thinking=true"), "thinking and thinking.type say different"),
+        (("seed=1", "seed=2"), "seed stands there twice"),
+        (("=3",), "--set '=3' names no parameter"),
+        (("seed",), "--set 'seed' has no '='"),
+        (("seed=1000000000000000000000",), "seed: 1000000000000000000000 does not fit into 64"),
+    ],
+)
+async def test_settings_that_cannot_be_set(settings: tuple[str, ...], message: str) -> None:
+    """One line and exit code 2; a number that the proxy refuses is refused here too."""
+    options = [word for setting in settings for word in ("--set", setting)]
+    code, output, problems = await evenhand(
+        "explain", "--dialect", "vllm_openai", "--model", "m", *options
+    )
+    assert (code, output) == (2, "")
+    assert message in problems
+    assert "Traceback" not in problems
+
+
+async def test_settings_that_share_an_object() -> None:
+    """They are joined, in either order."""
+    settings = ('chat_template_kwargs={"lang": "de"}', "chat_template_kwargs.enable_thinking=false")
+    for first, second in (settings, settings[::-1]):
+        where = ("--dialect", "vllm_openai", "--model", "m", "--json")
+        _, output, _ = await evenhand("explain", *where, "--set", first, "--set", second)
+        parameters = json.loads(output)["parameters"]
+        assert parameters["thinking"]["sent"] is False
+        assert parameters["chat_template_kwargs"]["sent"] == {"lang": "de"}
+
+
+async def test_explain_says_what_its_table_is_of() -> None:
+    """Model, engine, mode and fingerprint; what was not asked for and is not known is one line."""
+    arguments = ("explain", "--dialect", "generic_chat", "--model", "m", "--set", "top_k=5")
+    code, output, _ = await evenhand(*arguments)
+    assert code == 0
+    assert output.startswith("model m, engine the endpoint, mode report, fingerprint ")
+    assert "54 parameters that nobody set: not known" in output
+    assert "xtc_probability" not in output
+
+
+async def test_explain_fails_where_the_request_would_be_refused(tmp_path: Path) -> None:
+    """By strict mode or by the policy, which is said in the record; exit code 1."""
+    arguments = ("--dialect", "openai_chat", "--model", "m", "--set", "top_k=5", "--mode")
+    assert [(await evenhand("explain", *arguments, mode))[0] for mode in ("strict", "pin")] == [
+        1,
+        0,
+    ]
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("rules: [{name: r, action: require, parameter: seed}]\n")
+    config = config_file(tmp_path, more=f"policy: {policy}\n")
+    asked = ("explain", "--config", config, "--model", "m", "--json")
+    code, output, problems = await evenhand(*asked)
+    found = json.loads(output)
+    assert (code, found["parameters"]["seed"]["action"]) == (1, "refused")
+    assert all("sent" not in record for record in found["parameters"].values())
+    assert "the defaults of m at http://127.0.0.1:9 are not known: GET /version" in problems
+    assert "Error" not in problems
+    assert (await evenhand(*asked, "--set", "seed=1"))[0] == 0
+
+
+async def test_explain_notes_what_a_dialect_alone_cannot_tell() -> None:
+    """Another dialect for the model, and defaults that a server's settings may replace."""
+    where = ("explain", "--json", "--dialect")
+    _, output, problems = await evenhand(*where, "openai_chat", "--model", "gpt-5")
+    assert problems == "the proxy would speak openai_reasoning to gpt-5\n"
+    assert json.loads(output)
+    _, _, problems = await evenhand(*where, "llamacpp_server", "--model", "m")
+    assert "may replace them for temperature, top_p, top_k, min_p" in problems
+    wrong = ("llamacpp_server", "--model", "m", "--engine-version", "abc")
+    code, _, problems = await evenhand(*where, *wrong)
+    assert (code, "'abc' is no version" in problems) == (2, True)
+
+
+async def test_a_data_folder_that_cannot_be_made(tmp_path: Path) -> None:
+    """One line, before anything is started."""
+    (tmp_path / "file").write_text("")
+    folder = tmp_path / "file" / "data"
+    code, _, problems = await evenhand(
+        "serve", "--config", config_file(tmp_path), "--port=0", f"--data-dir={folder}"
+    )
+    assert (code, problems.count("\n")) == (2, 1)
+    assert f"--data-dir: {folder} cannot be made" in problems
+
+
+@pytest.mark.parametrize(
+    ("line", "content", "message"),
+    [
+        ("policy: FILE", "", "policy: FILE: holds no rules"),
+        ("policy: FILE", None, "policy: FILE: cannot be read"),
+        ("MODEL generation_config: FILE", "[]", "models.m.generation_config: FILE holds no object"),
+        ("MODEL generation_config: FILE", None, "models.m.generation_config: FILE cannot be read"),
+        ("MODEL attestation: FILE", "{", "models.m.attestation: FILE is no JSON"),
+        ("MODEL attestation: FILE", "{}", "models.m.attestation: FILE is no attestation"),
+        ("profiles: {p: {seed: x}}", None, "profiles.p.seed: 'x' is not a whole number"),
+    ],
+)
+async def test_config_check_reads_the_files_that_a_config_names(
+    tmp_path: Path, line: str, content: str | None, message: str
+) -> None:
+    """Exit code 2 with the place, where serving would fail or warn."""
+    file, config = tmp_path / "named", tmp_path / "evenhand.yaml"
+    if content is not None:
+        file.write_text(content)
+    kind, _, more = line.replace("FILE", str(file)).rpartition("MODEL ")
+    model = "engine: vllm, base_url: 'http://127.0.0.1:9'"
+    within, after = (f", {more}", "") if "MODEL" in line else ("", more)
+    config.write_text(f"models: {{m: {{{model}{within}}}}}\n{kind}{after}\n")
+    code, output, problems = await evenhand("config", "check", str(config))
+    assert (code, output) == (2, "")
+    assert message.replace("FILE", str(file)) in problems

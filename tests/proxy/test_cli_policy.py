@@ -225,3 +225,33 @@ async def test_show_asks_a_running_proxy(
         assert (code, document["digest"] in output) == (0, True)
     code, _, problems = await evenhand(*arguments)
     assert (code, "start one" in problems) == (3, True)
+
+
+async def test_check_doubts_rules_that_work_against_each_other(tmp_path: Path) -> None:
+    """A floor above a cap, and values that few engines take: warnings, no errors."""
+    file = tmp_path / "policy.yaml"
+    file.write_text(
+        "rules:\n"
+        "- {name: low, action: cap, parameter: max_tokens, value: 10}\n"
+        "- {name: high, action: floor, parameter: max_tokens, value: 20}\n"
+        "- {name: hot, action: pin, parameter: top_p, value: 7}\n"
+        "- {name: fine, action: pin, parameter: temperature, value: 0}\n"
+    )
+    code, output, problems = await evenhand("policy", "check", str(file))
+    assert code == 0
+    assert "valid; 4 rule(s), digest" in output
+    first, second = problems.splitlines()
+    assert first.startswith("warning: rules.high: where low is about a request too")
+    assert second == "warning: rules.hot: top_p 7 lies outside what most engines take"
+    _, output, _ = await evenhand("policy", "check", str(file), "--json")
+    assert len(json.loads(output)["warnings"]) == 2
+
+
+async def test_a_policy_without_rules_is_checked_in_words(tmp_path: Path) -> None:
+    """`rules: []` has no digest to show; a file that holds nothing is an error."""
+    file = tmp_path / "policy.yaml"
+    file.write_text("rules: []\n")
+    assert (await evenhand("policy", "check", str(file)))[1] == f"{file}: valid; it has no rules\n"
+    file.write_text("")
+    code, _, problems = await evenhand("policy", "check", str(file))
+    assert (code, "holds no rules; add them, or write `rules: []`" in problems) == (2, True)

@@ -163,3 +163,13 @@ def test_mistakes_with_hosted_providers(old: str, new: str, message: str) -> Non
     """They are found when the file is read, not with the first request."""
     with pytest.raises(ConfigError, match=message):
         read(HOSTED.replace(old, new))
+
+
+@pytest.mark.parametrize("route", ["/v1/chat/completions", "/v1/completions/", "/v1/models"])
+def test_a_base_url_that_ends_in_a_route(route: str) -> None:
+    """The proxy would call the route's route."""
+    url = f"http://127.0.0.1:9{route}"
+    with pytest.raises(
+        ConfigError, match=r"models\.m\.base_url: ends in a route, /.*; leave it out"
+    ):
+        read(f"models: {{m: {{engine: vllm, base_url: '{url}'}}}}")

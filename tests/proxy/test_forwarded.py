@@ -16,11 +16,13 @@ from evenhand_proxy.decoding import (
     EngineFacts,
     Mode,
     ParameterRecord,
+    PolicyRule,
     Resolution,
     Resolver,
 )
 from evenhand_proxy.decoding.forwarded import Readback, Written, refused
 from evenhand_proxy.decoding.handed import handed
+from evenhand_proxy.decoding.record import PolicyAction
 from evenhand_proxy.upstream.hosted import PROVIDERS
 
 FACTS = EngineFacts("generic")
@@ -177,11 +179,12 @@ def test_a_stop_string_is_a_list_of_one(stop: Any) -> None:
 
 
 def test_a_refused_field() -> None:
-    """It is marked by its canonical name, and no other is."""
+    """It is marked by its canonical name; with it, nothing is sent."""
     resolution = refused(planned("zai", {"seed": 0, "temperature": 0}), "seed", "no seed here")
     found = entry(resolution, "seed")
     assert (found.action, found.sent, found.reason) == ("refused", ABSENT, "no seed here")
-    assert entry(resolution, "temperature").action == "passed"
+    other = entry(resolution, "temperature")
+    assert (other.action, other.sent, other.effective) == ("dropped", ABSENT, ABSENT)
     resolution = refused(planned("zai", {"max_tokens": 9}), "max_completion_tokens", "no")
     assert entry(resolution, "max_tokens").action == "refused"
 
@@ -236,3 +239,31 @@ def test_reading_is_repeatable(provider: str, document: Any) -> None:
     """The same request gives the same record: nothing is remembered."""
     first, second = (read(provider, {}, document) for _ in range(2))
     assert json.dumps(first.record.document()) == json.dumps(second.record.document())
+
+
+@pytest.mark.parametrize(
+    ("action", "value", "document", "refused_"),
+    [
+        ("cap", 8, {"options": {"num_predict": 8}}, False),
+        ("cap", 8, {"options": {"num_predict": 9}}, True),
+        ("cap", 8, {"options": {}}, True),
+        ("floor", 8, {"options": {"num_predict": 7}}, True),
+        ("pin", 8, {"options": {"num_predict": 9}}, True),
+        ("pin", 8, {"options": {}}, False),
+        ("forbid", ABSENT, {"options": {"num_predict": 9}}, True),
+        ("require", ABSENT, {"options": {}}, False),
+        ("default", 8, {"options": {"num_predict": 9}}, False),
+    ],
+)
+def test_what_is_written_is_held_against_the_rules(
+    action: PolicyAction, value: Any, document: Any, refused_: bool
+) -> None:
+    """A bound that is lost or overridden on the way refuses; a shadow never does."""
+    for enforce in (True, False):
+        rule = PolicyRule("r", action, "max_tokens", value, enforce=enforce)
+        plan = planned("ollama_chat", {"max_tokens": 8})
+        reader = Readback(DIALECTS["ollama_native"], model="m", facts=FACTS, route="chat", by="T")
+        found = reader.read(plan, Written({"max_tokens": 8}, document), (rule,))
+        assert [each.parameter for each in found.refusals] == ["max_tokens"] * (
+            refused_ and enforce
+        )

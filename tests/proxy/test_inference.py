@@ -161,7 +161,12 @@ async def test_an_unreachable_engine_is_a_502(tmp_path: Path, http: httpx.AsyncC
         assert "127.0.0.1" not in answer.text
         assert (await running.settled())[0].outcome.kind == "upstream_failed"
         ready = await http.get(running.url + "/readyz")
-        assert (ready.status_code, ready.json()["models"]) == (503, {"m": "unreachable"})
+        said = ready.json()
+        assert (ready.status_code, said["models"]) == (503, {"m": "unreachable"})
+        assert said["problems"]["m"].startswith("GET /version: no connection; is it running")
+        assert "models.m.base_url" in said["problems"]["m"]
+        assert "Error" not in ready.text + answer.text
+        assert answer.json()["error"]["message"].startswith("m: ")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +200,22 @@ async def test_a_refused_upstream_key_is_not_the_clients_fault(
     engine.reply = plain({"error": {"message": "key"}}, 401)
     answer = await http.post(proxy.url + CHAT, json=body())
     assert answer.status_code == 502
-    assert "api_key" in answer.json()["error"]["message"]
+    message = answer.json()["error"]["message"]
+    assert message.startswith("m: The engine refuses the proxy's own key")
+    assert "models.m.api_key" in message
+
+
+async def test_an_engines_404_is_said_to_be_the_engines(
+    proxy: RunningProxy, engine: FakeEngine, http: httpx.AsyncClient
+) -> None:
+    """The proxy has the route and the model; the name at the engine may be the wrong one."""
+    engine.reply = plain({"detail": "Not Found"}, 404)
+    answer = await http.post(proxy.url + CHAT, json=body())
+    message = answer.json()["error"]["message"]
+    assert answer.status_code == 404
+    assert message.startswith(
+        "m: its engine answers HTTP 404 (Not Found). It has no model 'served'"
+    )
 
 
 async def test_changes_stand_in_the_header_with_old_new_and_reason(

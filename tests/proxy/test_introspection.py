@@ -95,6 +95,21 @@ def test_what_sglang_reports_beats_what_the_config_says() -> None:
     assert silent.model_defaults == {}
 
 
+def test_sglang_in_deterministic_mode_takes_no_min_p() -> None:
+    """Its sampler fails on any other value than 0."""
+    assert sglang().limits == {}
+    assert sglang(enable_deterministic_inference=True).limits == {"min_p": 0}
+
+
+def test_sglang_tells_of_processors_and_parsers_even_where_it_has_none() -> None:
+    """No reasoning parser is reported as null, which is known; an old release's silence is not."""
+    off = sglang(enable_custom_logit_processor=False, reasoning_parser=None).flags
+    assert (off["custom_logit_processor"], off["reasoning_parser"]) == (False, None)
+    on = sglang(enable_custom_logit_processor=True, reasoning_parser="glm45").flags
+    assert (on["custom_logit_processor"], on["reasoning_parser"]) == (True, "glm45")
+    assert {"custom_logit_processor", "reasoning_parser"}.isdisjoint(sglang().flags)
+
+
 def test_vllm_tells_version_and_model_only() -> None:
     """Flags come from the config, and with them what the file means."""
     answers = ANSWERS["vllm"]
@@ -104,8 +119,10 @@ def test_vllm_tells_version_and_model_only() -> None:
     assert (facts.flags, facts.limits, facts.caps) == ({}, {}, {})
     told = {"generation_config": "vllm", "max_logprobs": 50, "batch_invariant": False}
     facts = facts_from("vllm", answers, model="glm-4", flags=told)
-    assert (facts.model_defaults, facts.limits) == ({}, {"top_logprobs": 50})
+    assert (facts.model_defaults, facts.limits) == ({}, {"logprobs": 50, "top_logprobs": 50})
     assert facts.flags == told
+    facts = facts_from("vllm", answers, model="glm-4", flags={"max_logprobs": -1})
+    assert facts.limits["top_logprobs"] > 1_000_000
 
 
 def test_vllm_in_development_mode_tells_its_flags() -> None:
@@ -123,7 +140,7 @@ def test_vllm_in_development_mode_tells_its_flags() -> None:
     assert facts.caps == {"max_tokens": 512}
     assert facts.transformers == "5.19.0"
     assert facts.flags["batch_invariant"] is True
-    assert facts.limits == {"top_logprobs": 5}
+    assert facts.limits == {"logprobs": 5, "top_logprobs": 5}
 
 
 def test_llamacpp_reports_its_defaults() -> None:

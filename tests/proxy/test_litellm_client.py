@@ -409,7 +409,7 @@ async def test_remote_files(client: LitellmClient, provider: FakeEngine) -> None
     part = {"type": "file", "file": {"file_id": provider.url + "/a.pdf"}}
     document = {"messages": [{"role": "user", "content": [part]}]}
     for model in CHAT:
-        with pytest.raises(RequestError, match=r"content\[0\]\.file is an address"):
+        with pytest.raises(RequestError, match=r"content\[0\]\.file\.file_id is an address"):
             await client.begin(asked(provider, model, document))
 
 
@@ -481,3 +481,69 @@ def test_litellm_is_loaded_late() -> None:
         [sys.executable, "-c", program], capture_output=True, text=True, check=True
     )
     assert ended.stdout == "set()\n"
+
+
+REMOTE = "http://127.0.0.1:9/cat.png"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"content": "a", "images": [{"type": "image_url", "image_url": {"url": REMOTE}}]},
+        {"content": [{"type": "document", "source": {"type": "url", "url": REMOTE}}]},
+        {
+            "content": [
+                {"type": "image_url", "image_url": REMOTE.replace("://", ":\n//") + "base64"}
+            ]
+        },
+        {"content": [{"type": "image_url", "image_url": {"url": f"\t{REMOTE}"}}]},
+        {"content": [{"type": "file", "file": {"file_id": f" {REMOTE}"}}]},
+        {"content": [{"type": "file", "file_data": REMOTE}]},
+        {"content": [{"type": "image_url", "image_url": {"url": "gs://bucket/cat"}}]},
+    ],
+)
+async def test_addresses_in_odd_places(
+    client: LitellmClient, provider: FakeEngine, message: dict[str, Any]
+) -> None:
+    """Wherever litellm or Python's urllib would still find one, in whatever disguise."""
+    document = {"messages": [*MESSAGES, {"role": "user", **message}], "max_tokens": 9}
+    for model in ("gemini/gemini-2.5-flash", "anthropic/claude-sonnet-4-5", "ollama_chat/llama3"):
+        with pytest.raises(RequestError, match=r"messages\[1\]\.\S+ is an address"):
+            await client.begin(asked(provider, model, document))
+    assert provider.seen == []
+
+
+async def test_words_may_speak_of_addresses(client: LitellmClient, provider: FakeEngine) -> None:
+    """In text, in a tool's arguments and in thinking; and data is no address."""
+    call = {
+        "id": "c",
+        "type": "function",
+        "function": {"name": "f", "arguments": '{"u":"http://a"}'},
+    }
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}
+    words = {"type": "text", "text": "see https://example.org"}
+    messages = [
+        {"role": "user", "content": [words, picture]},
+        {"role": "assistant", "content": "at http://a", "tool_calls": [call]},
+        {"role": "tool", "tool_call_id": "c", "content": "http://a"},
+    ]
+    document = {"messages": messages, "max_tokens": 9}
+    for model in ("gemini/gemini-2.5-flash", "anthropic/claude-sonnet-4-5", "ollama_chat/llama3"):
+        call_made, _ = await sent(client, asked(provider, model, document))
+        assert "https://example.org" in json.dumps(call_made.wire.document)
+
+
+async def test_a_cache_is_not_made_on_the_side(client: LitellmClient, provider: FakeEngine) -> None:
+    """For `cache_control` litellm would call Gemini before the request that is recorded."""
+    part = {"type": "text", "text": "word " * 5000, "cache_control": {"type": "ephemeral"}}
+    document = {"messages": [{"role": "user", "content": [part]}, *MESSAGES]}
+    call, _ = await sent(client, asked(provider, "gemini/gemini-2.5-flash", document))
+    assert [seen.path for seen in provider.seen] == ["/models/gemini-2.5-flash:generateContent"]
+    assert call.wire.document["contents"][0]["parts"][0]["text"] == part["text"]
+
+
+async def test_tool_servers_are_the_providers(client: LitellmClient, provider: FakeEngine) -> None:
+    """The address `litellm_proxy` has litellm call tools itself; here it is just passed on."""
+    tool = {"type": "mcp", "server_label": "x", "server_url": "litellm_proxy"}
+    call, _ = await sent(client, asked(provider, "openai/gpt-4o", {"tools": [tool]}))
+    assert call.wire.document["tools"] == [tool]

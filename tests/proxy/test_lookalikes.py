@@ -47,3 +47,34 @@ def test_a_known_spelling_is_never_taken_for_another(name: str) -> None:
     body: dict[str, Any] = {head: 1}
     record = resolved("vllm", **body).record
     assert "did you mean" not in record.changes_header()
+
+
+BESIDE = {
+    "thinking": {"type": "disabled", "clear_thinking": False},
+    "reasoning": {"effort": "low", "summary": "auto"},
+}
+
+
+def test_what_stands_beside_a_parameter_is_dropped_with_its_object() -> None:
+    """What is moved out of an object that vLLM lacks leaves a rest; it goes, with a word."""
+    resolution = resolved("vllm", **BESIDE)
+    assert resolution.apply(dict(BESIDE)) == {
+        "reasoning_effort": "low",
+        "chat_template_kwargs": {"enable_thinking": False},
+    }
+    for path in ("thinking.clear_thinking", "reasoning.summary"):
+        found = entry(resolution, path)
+        assert (found["action"], "sent" in found) == ("dropped", False)
+        assert path in {each.parameter for each in resolution.violations}
+    assert entry(resolved("openai", "responses", **BESIDE), "thinking")["action"] == "dropped"
+
+
+def test_what_stands_beside_a_parameter_is_told_where_the_engine_has_the_object() -> None:
+    """It is sent as it came; OpenAI's summary of the reasoning is no decoding, and untold."""
+    own = {"structured_outputs": {"regex": "a+", "odd": 1, "whitespace_pattern": " "}}
+    resolution = resolved("vllm", **own)
+    assert resolution.apply(own) == own
+    assert entry(resolution, "structured_outputs.odd")["evidence"] == "unknown"
+    assert {each.parameter for each in resolution.violations} == {"structured_outputs.odd"}
+    reasoning = {"reasoning": BESIDE["reasoning"]}
+    assert resolved("openai", "responses", **reasoning).record.changes == ()

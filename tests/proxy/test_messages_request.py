@@ -501,3 +501,16 @@ def test_any_json_is_translated_or_refused_by_name(fields: dict[str, Any]) -> No
         assert error.message.startswith(f"{error.param}: ")
     else:
         assert chat["messages"]
+
+
+def test_the_former_field_for_a_schema_is_the_later_one() -> None:
+    """Anthropic's structured outputs began with `output_format`; the normaliser knows the other."""
+    wanted = {"type": "json_schema", "schema": {"type": "object"}}
+    chat = to_chat(body(output_format=wanted, output_config={"effort": "low"}))
+    assert chat["output_config"] == {"effort": "low", "format": wanted}
+    assert "output_format" not in chat
+    same = to_chat(body(output_format=wanted, output_config={"format": wanted}))
+    assert same["output_config"] == {"format": wanted}
+    assert "output_config" not in to_chat(body(output_format=None))
+    with pytest.raises(RequestError, match="says something else than output_format"):
+        to_chat(body(output_format=wanted, output_config={"format": {"type": "text"}}))

@@ -280,3 +280,17 @@ async def settled(proxy: RunningProxy, request_id: str) -> Any:
         if row is not None:
             return row
     raise AssertionError(request_id)
+
+
+async def test_explain_takes_what_a_live_request_may_hold(
+    capped: RunningProxy, http: httpx.AsyncClient
+) -> None:
+    """Also a template's variables nested deeper than the framework's own serialiser goes."""
+    nested: Any = 1
+    for _ in range(300):
+        nested = {"a": nested}
+    request = {"model": "vllm", **CONTENT[CHAT], "chat_template_kwargs": {"x": nested}}
+    assert (await http.post(capped.url + CHAT, json=request)).status_code == 200
+    told = await http.post(capped.url + EXPLAIN, json=request)
+    assert (told.status_code, told.headers["content-type"]) == (200, "application/json")
+    assert told.json()["parameters"]["chat_template_kwargs"]["sent"] == {"x": nested}

@@ -86,9 +86,11 @@ async def test_a_redeploy_is_an_event_with_the_difference(
         "changes": {
             "version": {"old": "0.5.23", "new": "0.5.24"},
             "flags.deterministic": {"old": False, "new": True},
+            "limits.min_p": {"old": None, "new": 0},
         },
     }
-    assert "engine of glm-4 changed: version, flags.deterministic" in caplog.messages
+    changed = "engine of glm-4 changed: version, flags.deterministic, limits.min_p"
+    assert changed in caplog.messages
 
 
 async def test_an_outage_is_no_redeploy() -> None:
@@ -107,13 +109,20 @@ async def test_an_outage_is_no_redeploy() -> None:
     assert set(events[1].document["changes"]) == {"weights"}
 
 
-async def test_an_engine_that_never_answered_was_never_seen() -> None:
-    """Its facts are its name, the problem says why, and the journal says nothing of it."""
+async def test_an_engine_that_never_answered_was_never_seen(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Its facts are its name, the log and the problem say why, and the journal nothing of it."""
     async with told_engine() as engine, watched(engine) as (monitor, events):
         await looked_again(engine)
-        assert monitor.facts("glm-4") == EngineFacts("sglang")
+        assert monitor.facts("glm-4") == EngineFacts("sglang", told=False)
+        assert "is models.glm-4.engine (sglang) right?" in monitor.problems()["glm-4"]
         assert "answered 404" in monitor.problems()["glm-4"]
     assert events == []
+    (warning,) = [each.getMessage() for each in caplog.records if each.levelname == "WARNING"]
+    assert warning.startswith(
+        f"the defaults of glm-4 at {engine.url} are not known: sglang /server"
+    )
 
 
 async def test_a_warning_is_logged_once(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:

@@ -95,7 +95,7 @@ async def test_a_cap_holds_on_every_route(
             if change["parameter"] == "max_tokens"
         ]
         assert (change["old"], change["new"]) == (500, 9)
-        assert "policy short: caps it at 9 (cost)" in change["reason"]
+        assert "policy short: caps max_tokens at 9 (cost)" in change["reason"]
         sent = engine.seen[0].json
         assert [value for name, value in sent.items() if name.startswith("max_")] == [9]
         (row,) = await proxy.settled()
@@ -113,7 +113,8 @@ async def test_a_refusal_names_rule_parameter_and_reason_and_is_audited(
         error = answer.json()["error"]
         assert (answer.status_code, error["code"]) == (400, "policy_refused")
         assert error["param"] == "max_tokens"
-        assert error["message"].startswith('max_tokens: policy short: caps it at 9, and "many" is')
+        said = 'max_tokens: policy short: caps max_tokens at 9, and "many" is'
+        assert error["message"].startswith(said)
         assert "(cost)" in error["message"]
         assert engine.seen == []
         (row,) = await proxy.settled()
@@ -180,10 +181,13 @@ async def test_a_broken_file_leaves_the_old_policy_and_says_so(
         digest = (await policy_of(proxy.url, http))["digest"]
         file = written(tmp_path, "rules: [{name: short}]\n")
         said = await until(proxy.url, http, lambda said: said["problem"] is not None)
-        assert "policy.yaml:1: rules: lacks action; add it" in said["problem"]
+        assert "policy.yaml:1: rules.short: lacks action; add it" in said["problem"]
         assert said["digest"] == digest
         await ask(proxy.url, http)
         assert engine.seen[0].json["max_completion_tokens"] == 9
+        file.write_text("")
+        await until(proxy.url, http, lambda said: "holds no rules" in said["problem"])
+        assert (await policy_of(proxy.url, http))["digest"] == digest
         file.unlink()
         await until(proxy.url, http, lambda said: "cannot be read" in said["problem"])
         written(tmp_path, CAP)
@@ -192,6 +196,7 @@ async def test_a_broken_file_leaves_the_old_policy_and_says_so(
     kinds = [event.kind for event in list_events(tmp_path / JOURNAL_FILE, limit=10)]
     assert [kind for kind in kinds if kind.startswith("policy")] == [
         "policy_loaded",
+        "policy_refused",
         "policy_refused",
         "policy_refused",
         "policy_loaded",
@@ -260,3 +265,19 @@ def test_a_file_with_the_same_rules_is_no_new_policy(tmp_path: Path) -> None:
     written(tmp_path, OTHER)
     policies.reload()
     assert (policies.revision, [event.kind for event in events]) == (1, ["policy_loaded"])
+
+
+def test_a_file_that_is_being_written_is_not_read(tmp_path: Path) -> None:
+    """Written in place it is empty for a moment, which would be a policy without any rule."""
+    file, events = written(tmp_path, CAP), list[Event]()
+    policies = Policies(file, events.append)
+    digest = policies.current.digest
+    file.write_text("", "utf-8")
+    policies.look()
+    assert policies.current.digest == digest
+    file.write_text(OTHER, "utf-8")
+    policies.look()
+    assert policies.current.digest == digest
+    policies.look()
+    assert [rule.value for rule in policies.current.rules] == [7]
+    assert [event.kind for event in events] == ["policy_loaded"]

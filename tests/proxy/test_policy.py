@@ -15,6 +15,7 @@ from evenhand_proxy.decoding import (
     PARAMETERS,
     PROFILES,
     EngineFacts,
+    Mode,
     Policy,
     PolicyHit,
     PolicyRule,
@@ -274,6 +275,23 @@ def test_a_field_in_another_case_is_refused_where_a_rule_is_about_it(field: str)
     assert put({"max_tokens": 5, field: 9000}, WARM, temperature=1)[1] == ()
 
 
+@pytest.mark.parametrize(
+    ("dialect", "body", "name"),
+    [
+        ("ollama_openai", {"Reasoning": {"effort": "high"}}, "reasoning_effort"),
+        ("ollama_openai", {"reasoning": {"EFFORT": "high"}}, "reasoning_effort"),
+        ("ollama_native", {"Options": {"num_predict": 9}}, "max_tokens"),
+    ],
+)
+def test_a_nested_field_in_another_case_is_refused_too(
+    dialect: str, body: dict[str, Any], name: str
+) -> None:
+    """In the words of clients and in the engine's own; nothing else is said of other rules."""
+    _, hits = put(body, rule("forbid", name), dialect=dialect)
+    assert [(hit.parameter, hit.refuses) for hit in hits] == [(name, True)]
+    assert put(body, rule("forbid", "seed"), dialect=dialect)[1] == ()
+
+
 def test_profiles_come_under_the_rules() -> None:
     """A profile's value is raised, and satisfies a demand."""
     values, (hit,) = put({}, WARM, profile=PROFILES["greedy"])
@@ -315,11 +333,11 @@ def test_forbid_and_require_refuse_with_names_and_reason() -> None:
     """Null is not a value: it may be sent where one is forbidden, and meets no demand."""
     forbidden, required = rule("forbid", "seed", reason="audit"), rule("require", "seed")
     assert put({"seed": 0}, forbidden)[1][0].refuses
-    assert put({"seed": 0}, forbidden)[1][0].reason == "policy r: forbids it (audit)"
+    assert put({"seed": 0}, forbidden)[1][0].reason == "policy r: forbids seed (audit)"
     assert put({"seed": None}, forbidden)[1] == ()
     assert put({"seed": 0}, required)[1] == ()
     for body in ({}, {"seed": None}):
-        assert put(body, required)[1][0].reason == "policy r: requires it to be given"
+        assert put(body, required)[1][0].reason == "policy r: requires seed, and nobody gave it"
 
 
 def test_rules_are_applied_from_top_to_bottom() -> None:
@@ -345,10 +363,32 @@ def test_a_refusal_reaches_the_resolution_in_any_mode() -> None:
     rules = (rule("forbid", "seed"), PolicyRule("s", "forbid", "seed", enforce=False))
     done = resolve(body, dialect, model="m", facts=facts, rules=rules, policy_digest="d")
     (refusal,) = done.refusals
-    assert (refusal.parameter, refusal.value, refusal.reason) == ("seed", 1, "policy r: forbids it")
+    assert (refusal.parameter, refusal.value) == ("seed", 1)
+    assert refusal.reason == "policy r: forbids seed"
     document = done.record.document()["policy"]
     assert document["digest"] == "d"
     assert [hit["enforced"] for hit in document["hits"]] == [True, False]
+
+
+@pytest.mark.parametrize("mode", ["report", "pin", "strict"])
+def test_a_refused_request_is_recorded_as_not_sent(mode: Mode) -> None:
+    """The culprits are refused, also one that nobody gave; nothing else is claimed as sent."""
+    body = {"seed": 1, "temperature": 0.5, "n_predict": 9, "temprature": 3, "top_p": None}
+    rules = (rule("forbid", "seed"), PolicyRule("s", "require", "top_k"))
+    facts = EngineFacts("vllm", model_defaults={})
+    dialect = DIALECTS["vllm_openai"]
+    done = resolve(body, dialect, model="m", facts=facts, rules=rules, mode=mode)
+    records = {each.name: each for each in done.record.parameters}
+    for name, reason in {"seed": "forbids seed", "top_k": "requires top_k"}.items():
+        found = records[name]
+        assert (found.action, found.sent, found.effective) == ("refused", ABSENT, ABSENT)
+        assert reason in (found.reason or "")
+    assert all(each.sent is ABSENT for each in records.values())
+    assert (records["temperature"].action, records["temperature"].evidence) == ("dropped", None)
+    assert records["n"].effective == 1
+    refused = {each.parameter for each in done.record.changes if each.action == "refused"}
+    assert refused >= {"seed", "top_k"}
+    assert done.apply({**body, "messages": []}) == {"messages": []}
 
 
 def test_a_rule_fits_by_model_key_tag_and_route() -> None:

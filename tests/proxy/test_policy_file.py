@@ -58,9 +58,18 @@ def test_a_whole_file_is_read() -> None:
     assert read(WHOLE, LONGEST="7").rules[0].value == 7
 
 
-def test_an_empty_file_has_no_rules_and_no_digest() -> None:
-    """Which is the same as no policy."""
-    assert read("") == read("# nothing yet\n") == read("rules: []") == Policy()
+def test_a_policy_without_rules_is_said_on_purpose() -> None:
+    """It is the same as no policy; a file that was emptied is an error."""
+    assert read("rules: []") == Policy()
+    for text in ("", "# nothing yet\n", "{}", "rules:\n"):
+        with pytest.raises(ConfigError, match=r"write `rules: \[\]`|must be a list|holds no rules"):
+            read(text)
+
+
+def test_a_wrong_key_names_the_rule_and_the_policy() -> None:
+    """Rules have names; it is no key of the config that is wrong."""
+    with pytest.raises(ConfigError, match=r"rules\.r\.match\.model: is no key of a policy"):
+        one(action="forbid", parameter="seed", match={"model": ["m"]})
 
 
 @pytest.mark.parametrize(

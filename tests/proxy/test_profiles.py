@@ -23,6 +23,7 @@ PUBLISHED: Mapping[str, Mapping[str, Any]] = {
     "glm-4.6": {"temperature": 1.0},
     "glm-4.6-code": {"temperature": 1.0, "top_p": 0.95, "top_k": 40},
     "glm-4.7": {"temperature": 1.0, "top_p": 0.95, "max_tokens": 131072},
+    "glm-4.7-checkpoint": {"temperature": 1.0},
     "glm-4.7-swe": {"temperature": 0.7, "top_p": 1.0, "max_tokens": 16384},
     "glm-4.7-tau2": {"temperature": 0, "max_tokens": 16384},
     "glm-5": {"temperature": 1.0, "top_p": 0.95},

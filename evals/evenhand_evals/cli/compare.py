@@ -73,8 +73,7 @@ def print_comparison(result: Comparison) -> None:
 
 def _side_row(side: Side) -> tuple[str, ...]:
     score = side.score
-    interval = f"{100 * score.low:.1f} to {100 * score.high:.1f}"
-    return side.label, side.model, f"{100 * score.value:.1f}", interval, str(score.n)
+    return side.label, side.model, score.text(), score.interval, str(score.n)
 
 
 def _value(setting: Setting, key: str) -> str:

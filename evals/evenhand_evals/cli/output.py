@@ -1,6 +1,7 @@
 """What the commands share: `--json`, finding a task, and printing results."""
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 import click
@@ -8,9 +9,9 @@ import orjson
 
 from evenhand_evals.errors import UsageError
 from evenhand_evals.manifest import Manifest
-from evenhand_evals.results import Estimate, Result, RunData
+from evenhand_evals.results import Result, RunData
 from evenhand_evals.settings import nearest_names
-from evenhand_evals.types import Task
+from evenhand_evals.types import Estimate, Task
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -21,14 +22,17 @@ def json_option(command: F) -> F:
 
 
 def find_task(name: str) -> Task:
-    """Give the task of that name.
+    """Give the task of that name, or the one that a YAML file of that name describes.
 
     Raises:
         UsageError: there is none; the message names the nearest.
 
     """
+    from evenhand_evals.own_task import is_own_task, read_own_task
     from evenhand_evals.tasks import TASKS
 
+    if is_own_task(name):
+        return read_own_task(Path(name))
     if name not in TASKS:
         raise UsageError(f"TASK: there is no task {name!r}; {nearest_names(name, sorted(TASKS))}")
     return TASKS[name]
@@ -69,8 +73,7 @@ def note_none_scored(run: RunData) -> None:
 
 
 def _metric_row(name: str, estimate: Estimate) -> tuple[str, ...]:
-    interval = f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"
-    return name, f"{100 * estimate.value:.1f}", interval, str(estimate.n), estimate.method
+    return name, estimate.text(), estimate.interval, str(estimate.n), estimate.method
 
 
 def print_result(manifest: Manifest, result: Result) -> None:

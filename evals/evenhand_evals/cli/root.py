@@ -8,9 +8,13 @@ from evenhand_evals.errors import EvalError
 
 COMMANDS = {
     "run": ("evenhand_evals.cli.run:run", "Evaluate a model behind an endpoint."),
+    "suite": ("evenhand_evals.cli.suite:suite", "Run many tasks, and compare models."),
+    "check": ("evenhand_evals.cli.check:check", "Check a task of your own."),
     "list": ("evenhand_evals.cli.tasks:list_tasks", "List the tasks and where their data is."),
     "compare": ("evenhand_evals.cli.compare:compare", "Say whether two runs really differ."),
     "report": ("evenhand_evals.cli.report:report", "Write one HTML file about some runs."),
+    "rescore": ("evenhand_evals.cli.rescore:rescore_run", "Score a run again from its log."),
+    "cache": ("evenhand_evals.cli.cache:cache", "Show or clean the kept answers."),
     "score": ("evenhand_evals.cli.score:score", "Score answers that were made elsewhere."),
 }
 

@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 import click
 
+from evenhand_evals.cache import default_folder
+from evenhand_evals.cli.endpoints import Concurrency, judge_of, judge_options, model_options
 from evenhand_evals.cli.output import (
     find_task,
     json_option,
@@ -16,16 +18,18 @@ from evenhand_evals.cli.output import (
     print_json,
     print_result,
 )
+from evenhand_evals.cli.prompt import print_prompt
 from evenhand_evals.cli.root import INTERRUPTED, NONE_SCORED
+from evenhand_evals.errors import UsageError
+from evenhand_evals.first_prompt import first_prompt
 from evenhand_evals.manifest import MANIFEST_NAME
 from evenhand_evals.results import RunData, load_run
 from evenhand_evals.run import run_task
 from evenhand_evals.settings import (
     CONCURRENCY,
-    DEFAULT_KEY_VARIABLE,
-    TIMEOUT,
     RunSettings,
     normalise_url,
+    parse_options,
     parse_settings,
 )
 from evenhand_evals.types import Task
@@ -65,13 +69,10 @@ def _run(task: Task, settings: RunSettings) -> RunData | None:
 
 @click.command()
 @click.argument("task")
-@click.option("--base-url", required=True, help="The endpoint, with or without /v1.")
-@click.option("--model", required=True, help="The model's name at the endpoint.")
+@model_options
 @click.option(
-    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Run folder."
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Run folder; must be named."
 )
-@click.option("--profile", help="A named set of decoding parameters, such as greedy.")
-@click.option("--set", "texts", multiple=True, metavar="NAME=VALUE", help="Set one parameter.")
 @click.option("--repeats", type=click.IntRange(min=1), default=1, show_default=True)
 @click.option(
     "--limit", type=click.IntRange(min=1), help="Ask only this many items, drawn by seed."
@@ -79,41 +80,31 @@ def _run(task: Task, settings: RunSettings) -> RunData | None:
 @click.option("--seed", type=int, default=0, show_default=True, help="Seed of order and drawing.")
 @click.option(
     "--concurrency",
-    type=click.IntRange(min=1),
+    type=Concurrency(),
     default=CONCURRENCY,
     show_default=True,
-    help="Requests under way at once.",
-)
-@click.option(
-    "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
-    default=TIMEOUT,
-    show_default=True,
-    help="Longest wait for one answer, in seconds.",
-)
-@click.option(
-    "--mode",
-    type=click.Choice(["pin", "report", "strict"]),
-    default="pin",
-    show_default=True,
-    help="pin sends every default that is known; strict refuses what cannot be honoured.",
-)
-@click.option(
-    "--engine",
-    default="auto",
-    show_default=True,
-    help="The engine behind an endpoint that is no Evenhand proxy.",
+    help="Requests under way at once; auto finds out what the endpoint takes.",
 )
 @click.option("--data", type=click.Path(path_type=Path), help="A file, a folder or a data set.")
+@click.option(
+    "--task-set",
+    "task_texts",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Set one option of the task, such as lengths=8192,32768.",
+)
+@click.option(
+    "--cache/--no-cache",
+    "caching",
+    default=True,
+    show_default=True,
+    help="Use and keep answers to the very same requests.",
+)
 @click.option("--resume", is_flag=True, help="Go on with the run in --out if there is one.")
 @click.option(
-    "--api-key-env",
-    "key_variable",
-    default=DEFAULT_KEY_VARIABLE,
-    show_default=True,
-    metavar="NAME",
-    help="The environment variable that holds the endpoint's key.",
+    "--show-prompt", is_flag=True, help="Print the exact prompt that comes first, and end."
 )
+@judge_options
 @json_option
 @click.pass_context
 def run(
@@ -122,20 +113,33 @@ def run(
     task: str,
     base_url: str,
     texts: tuple[str, ...],
+    task_texts: tuple[str, ...],
     as_json: bool,
+    show_prompt: bool,
     **options: Any,
 ) -> None:
-    """Evaluate a model behind an OpenAI-style endpoint on TASK.
+    """Evaluate a model behind an OpenAI-style endpoint on TASK: a name, or a YAML file of yours.
 
     What --profile and --set name is sent, the task's token budget, and with --mode pin every
     default that is known of the engine, so that none acts unseen. Ctrl-C keeps what is done (exit
     code 130); --resume goes on. Exit code 3 if the endpoint failed.
     """
+    if options["out"] is None and not show_prompt:
+        raise UsageError("--out: name a folder for the run")
+    options["out"] = options["out"] or Path()
+    judge = judge_of(options)
+    cache = default_folder() if options.pop("caching") else None
     settings = RunSettings(
         base_url=normalise_url(base_url),
+        judge=judge,
+        cache=cache,
         parameters=parse_settings(texts, options["repeats"]),
+        options=parse_options(task_texts),
         **options,
     )
+    if show_prompt:
+        print_prompt(first_prompt(find_task(task), settings), as_json=as_json)
+        return
     finished = _run(find_task(task), settings)
     shown = finished or load_run(settings.out)
     _show(shown, as_json=as_json)

@@ -147,7 +147,7 @@ def patterns() -> Markup:
 
 
 def _axis(low: float, high: float) -> Axis:
-    step = _nice((high - low) / 5)
+    step = _nice((high - low) / 5 or 1.0)
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return Axis(low, high, tuple(number * step for number in range(first, last + 1)))

@@ -10,8 +10,8 @@ from markupsafe import Markup
 from evenhand_evals.manifest import Manifest
 from evenhand_evals.report.plots import Dot, forest, outcome_bar
 from evenhand_evals.report.view import Cell, Fact, Row, RunView, Table
-from evenhand_evals.results import Bounds, Estimate, RunData
-from evenhand_evals.types import OUTCOMES
+from evenhand_evals.results import Bounds, RunData
+from evenhand_evals.types import OUTCOMES, Estimate
 
 UNKNOWN = "not known"
 
@@ -21,9 +21,14 @@ def points(share: float) -> str:
     return f"{100 * share:.1f} %"
 
 
+def shown(estimate: Estimate) -> str:
+    """Write an estimate's value, a share as per cent."""
+    return f"{estimate.text()} %" if estimate.unit == "share" else estimate.text()
+
+
 def interval(estimate: Estimate) -> str:
-    """Write an estimate's interval in per cent."""
-    return f"{100 * estimate.low:.1f} to {100 * estimate.high:.1f}"
+    """Write an estimate's interval, that of a share in per cent."""
+    return estimate.interval or "·"
 
 
 def run_view(letter: str, run: RunData) -> RunView:
@@ -33,7 +38,7 @@ def run_view(letter: str, run: RunData) -> RunView:
         letter=letter,
         name=run.label,
         summary=_summary(manifest),
-        score=points(result.score.value) if result.score else "no score",
+        score=shown(result.score) if result.score else "no score",
         interval=interval(result.score) if result.score else "·",
         bounds=_bounds(result.bounds),
         items=f"{result.items:,}",
@@ -50,10 +55,8 @@ def forest_plot(runs: Mapping[str, RunData]) -> Markup | None:
     dots = [
         Dot(
             letter,
-            100 * run.result.score.value,
-            100 * run.result.score.low,
-            100 * run.result.score.high,
-            f"{points(run.result.score.value)} ({interval(run.result.score)})",
+            *run.result.score.shown,
+            f"{shown(run.result.score)} ({interval(run.result.score)})",
         )
         for letter, run in runs.items()
         if run.result.score
@@ -129,7 +132,7 @@ def _rows(columns: list[Mapping[str, Estimate]]) -> tuple[Row, ...]:
 def _cell(estimate: Estimate | None) -> Cell:
     if estimate is None:
         return Cell("·")
-    return Cell(points(estimate.value), f"({interval(estimate)}; n {estimate.n:,})")
+    return Cell(shown(estimate), f"({interval(estimate)}; n {estimate.n:,})")
 
 
 def _fingerprints(run: RunData) -> str:

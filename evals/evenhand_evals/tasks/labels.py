@@ -58,7 +58,11 @@ def _sample(where: str, row: Mapping[str, Any]) -> Sample:
         id=field(row, "id", str, where),
         messages=(Message("user", _QUESTIONS[language].format(situation=situation)),),
         target=_choice(row, "label", LABELS, where),
-        metadata={"group": f"{language} {kind}"},
+        metadata={
+            "group": f"{language} {kind}",
+            "language": language,
+            "situation": situation,
+        },
     )
 
 

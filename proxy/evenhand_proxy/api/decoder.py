@@ -7,6 +7,7 @@ as JSON about 60.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from typing import Any
 
 from evenhand_proxy import wire
@@ -16,9 +17,11 @@ from evenhand_proxy.api.policies import Policies
 from evenhand_proxy.decoding import (
     ABSENT,
     CLIENT,
+    DIALECTS,
     ENGINES,
     Dialect,
     Mode,
+    PolicyRule,
     Profile,
     Resolution,
     Resolver,
@@ -26,8 +29,11 @@ from evenhand_proxy.decoding import (
     dialect_for,
     lookalike,
 )
+from evenhand_proxy.decoding.asked import joined
 from evenhand_proxy.decoding.forwarded import Readback, Written, refused
 from evenhand_proxy.decoding.handed import handed
+from evenhand_proxy.decoding.lookalikes import unheard_of
+from evenhand_proxy.decoding.speech import speech_of
 from evenhand_proxy.engines.monitor import EngineMonitor
 from evenhand_proxy.errors import RequestError
 from evenhand_proxy.upstream.hosted import provider_of
@@ -37,6 +43,19 @@ KEPT = 2048
 
 KEPT_BYTES = 16 * 1024
 """The longest set of parameters that is kept: a schema may be as long as a body."""
+
+LONGEST_FIELD = 64
+"""Longer field names are no parameter, and not worth remembering."""
+
+_FIELDS = frozenset(CLIENT).union(*(speech_of(dialect) for dialect in DIALECTS.values()))
+"""Fields that carry decoding in the words of clients or of any engine."""
+
+_CURIOUS = frozenset(
+    engine
+    for engine, routes in ENGINES.items()
+    if any(dialect.unknown_fields == "unknown" for dialect in routes.values())
+)
+"""Engines that may read fields of which we know nothing."""
 
 _STRICTEST: Mapping[Mode, int] = {"report": 0, "pin": 1, "strict": 2}
 
@@ -85,7 +104,12 @@ class Decoder:
 
     def decode(self, body: Mapping[str, Any], asking: Asking) -> Decoded:
         """Resolve the decoding parameters of one request."""
-        asked = {key: body[key] for key in body if key in CLIENT or lookalike(key)}
+        curious = asking.served.model.engine in _CURIOUS
+        asked = {
+            field: value
+            for field, value in body.items()
+            if _bears(field) or (curious and unheard_of(field, value))
+        }
         key = (
             asking.served.name,
             asking.inbound,
@@ -121,26 +145,30 @@ class Decoder:
                 route=asking.route,
                 by="litellm",
             )
-        return _decoded(found.read(decoded.resolution, written))
+        return _decoded(found.read(decoded.resolution, written, self._rules(asking)))
 
     def refused(self, decoded: Decoded, field: str, reason: str) -> Decoded:
         """Give the record of a request of which litellm refuses a field."""
         return _decoded(refused(decoded.resolution, field, reason))
 
     def _resolve(self, asked: Mapping[str, Any], asking: Asking) -> Decoded:
-        policy = self._policies.current
-        rules = policy.matching(
+        resolution = self._resolver(asking).resolve(
+            asked,
+            profiles=asking.profiles,
+            rules=self._rules(asking),
+            policy_digest=self._policies.current.digest,
+        )
+        return _decoded(_in_words(resolution, asking.words) if asking.words else resolution)
+
+    def _rules(self, asking: Asking) -> tuple[PolicyRule, ...]:
+        if asking.route == "embeddings":
+            return ()  # there is nothing for them to act on
+        return self._policies.current.matching(
             asking.served.name,
             asking.caller.key_name,
             (*asking.served.model.tags, *asking.caller.tags),
             asking.inbound,
         )
-        if asking.route == "embeddings":
-            rules = ()  # there is nothing for them to act on
-        resolution = self._resolver(asking).resolve(
-            asked, profiles=asking.profiles, rules=rules, policy_digest=policy.digest
-        )
-        return _decoded(_in_words(resolution, asking.words) if asking.words else resolution)
 
     def _resolver(self, asking: Asking) -> Resolver:
         served, mode = asking.served, mode_of(asking)
@@ -155,8 +183,19 @@ class Decoder:
                 facts=self._monitor.facts(served.name),
                 route=asking.route,
                 mode=mode,
+                inbound=joined(CLIENT, speech_of(_dialect(asking))),
             )
         return found
+
+
+def _bears(field: str) -> bool:
+    """Whether a field of a body may bear on decoding, under a policy or in the record."""
+    return len(field) <= LONGEST_FIELD and _looks_like_one(field)
+
+
+@lru_cache(maxsize=4096)
+def _looks_like_one(field: str) -> bool:
+    return field in _FIELDS or lookalike(field) is not None or field.casefold() in _FIELDS
 
 
 def _in_words(resolution: Resolution, words: Mapping[str, Any]) -> Resolution:

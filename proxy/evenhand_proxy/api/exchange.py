@@ -13,7 +13,7 @@ from typing import Any
 
 from evenhand_proxy.answers import AnswerFacts, ResponsesReader, StreamReader, read_plain
 from evenhand_proxy.api.guard import Receive, Send
-from evenhand_proxy.api.respond import JSON, relayed, send_whole
+from evenhand_proxy.api.respond import JSON, not_found, relayed, send_whole
 from evenhand_proxy.api.services import Services
 from evenhand_proxy.api.tongues import Tongue, Translator
 from evenhand_proxy.errors import AuditUnavailable, HTTPError, UpstreamBroken, UpstreamError
@@ -130,6 +130,8 @@ class Exchange:
         try:
             return await self._serve()
         except UpstreamError as error:
+            if self._status is None:  # no answer tells yet which model failed
+                error.message = f"{self._prepared.opening.model}: {error.message}"
             await self._tell(error)
             broken = isinstance(error, UpstreamBroken)
             return "upstream_broken" if broken else "upstream_failed", error.message
@@ -188,11 +190,14 @@ class Exchange:
         return _kind_of(facts)
 
     async def _relay_error(self, answer: UpstreamAnswer) -> tuple[OutcomeKind, str | None]:
-        body, message = self._prepared.tongue.engine_error(answer.status, await answer.read())
+        said = await answer.read()
+        if answer.status == 404:
+            said = not_found(said, self._prepared.opening)
+        body, message = self._prepared.tongue.engine_error(answer.status, said)
         if answer.status in (401, 403):
             raise UpstreamError(
                 f"The engine refuses the proxy's own key (HTTP {answer.status}). "
-                "Set models.*.api_key in the proxy's config.",
+                f"Set models.{self._prepared.opening.model}.api_key in the proxy's config.",
                 code="upstream_key_refused",
             )
         self._begin(answer.status)

@@ -1,10 +1,9 @@
 """`POST /v1/decoding/explain`: the decoding record that a request would get, engine not called."""
 
-import json
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Query, Request
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 
 from evenhand_proxy import wire
 from evenhand_proxy.api.access import admitted
@@ -34,7 +33,7 @@ def router(services: Services) -> APIRouter:
         evenhand_profile: Annotated[str | None, Header()] = None,
         evenhand_mode: Annotated[str | None, Header()] = None,
         route: Annotated[str | None, Query(description="chat, completions, ...")] = None,
-    ) -> dict[str, Any]:
+    ) -> Response:
         limit = services.config.limits.body_bytes
         document = wire.parse(await read_body(request.receive, limit))
         path, way = _way(document, route)
@@ -45,8 +44,7 @@ def router(services: Services) -> APIRouter:
         incoming = Incoming("", path, way, document, b"", named, caller, words)
         asking = asking_of(services, incoming)
         decoded = await explained(services.hosted, services.decoder, asking, document)
-        record: dict[str, Any] = json.loads(decoded.document)
-        return record
+        return Response(decoded.document, media_type="application/json")
 
     return routes
 

@@ -1,13 +1,24 @@
 """`/healthz`, `/readyz` and `/metrics`."""
 
 import asyncio
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Response
 from fastapi.responses import JSONResponse
 
+from evenhand_proxy.api.catalog import Served
 from evenhand_proxy.api.services import Services
 from evenhand_proxy.telemetry.emitter import PROMETHEUS_CONTENT_TYPE
+
+_NOT_ASKED = "not asked"
+"""The state of a model behind litellm: a call would cost money, and nobody knows without one."""
+
+
+def _state(served: Served, problems: Mapping[str, str]) -> str:
+    if served.model.via == "litellm":
+        return _NOT_ASKED
+    return "unreachable" if served.name in problems else "ready"
 
 
 def router(services: Services) -> APIRouter:
@@ -22,13 +33,15 @@ def router(services: Services) -> APIRouter:
     async def readyz() -> JSONResponse:
         problems = services.monitor.problems()
         models = {
-            name: "unreachable" if name in problems else "ready" for name in services.catalog.models
+            name: _state(served, problems) for name, served in services.catalog.models.items()
         }
         journal = services.journal.problem
-        ready = "ready" in models.values() and journal is None
+        asked = [state for state in models.values() if state != _NOT_ASKED]
+        ready = journal is None and ("ready" in asked or not asked)
         body: dict[str, Any] = {
             "status": "ready" if ready else "not ready",
             "models": models,
+            "problems": problems,
             "journal": "ready" if journal is None else journal,
         }
         return JSONResponse(body, 200 if ready else 503)

@@ -18,8 +18,10 @@ from evenhand_proxy.policy_file import load_policy
 
 log = logging.getLogger("evenhand.policy")
 
-LOOK = 1.0
+LOOK = 0.5
 """Seconds between two looks at the file."""
+
+_Stamp = tuple[int, int, int] | None
 
 
 class Policies:
@@ -32,7 +34,8 @@ class Policies:
     def __init__(self, path: Path | None, note: Callable[[Event], None]) -> None:
         self.path = path
         self._note = note
-        self._stamp = self._look()  # before it is read, so that no change falls between the two
+        self._stamp = self._stat()  # before it is read, so that no change falls between the two
+        self._seen = self._stamp
         self.current = load_policy(path) if path is not None else Policy()
         self.revision = 0
         self.loaded_at = time.time()
@@ -66,7 +69,7 @@ class Policies:
         """Read the file again, now."""
         if self.path is None:
             return
-        self._stamp = self._look()
+        self._stamp = self._stat()
         try:
             policy = load_policy(self.path)
         except ConfigError as error:
@@ -83,8 +86,21 @@ class Policies:
             self._hits.clear()
         elif not mended:
             return
-        log.info("policy %s is in force: %d rules", policy.digest, len(policy.rules))
+        if policy.digest is None:
+            log.info("no rule is in force any more")
+        else:
+            log.info("policy %s is in force: %d rules", policy.digest, len(policy.rules))
         self._tell("policy_loaded")
+
+    def look(self) -> None:
+        """Read the file again if it has changed, once it looks the same twice.
+
+        A file that is written in place is empty for a moment, and then half: fewer rules.
+        """
+        found = self._stat()
+        if found != self._stamp and found == self._seen:
+            self.reload()
+        self._seen = found
 
     def document(self) -> dict[str, Any]:
         """Give the policy as JSON, with how many requests each rule hit since it was loaded."""
@@ -107,7 +123,7 @@ class Policies:
         ]
         return {"requests": sum(item["requests"] for item in by_key), "by_key": by_key}
 
-    def _look(self) -> tuple[int, int, int] | None:
+    def _stat(self) -> _Stamp:
         if self.path is None:
             return None
         try:
@@ -119,8 +135,7 @@ class Policies:
     async def _watch(self) -> None:
         while True:
             await asyncio.sleep(LOOK)
-            if self._look() != self._stamp:
-                self.reload()
+            self.look()
 
     def _tell(self, kind: EventKind) -> None:
         about = {

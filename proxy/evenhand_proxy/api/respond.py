@@ -7,6 +7,7 @@ import orjson
 
 from evenhand_proxy.api.guard import Send
 from evenhand_proxy.errors import HTTPError
+from evenhand_proxy.exchange import Opening
 
 Headers = Iterable[tuple[bytes, bytes]]
 JSON = (b"content-type", b"application/json")
@@ -44,6 +45,17 @@ def relayed(headers: Iterable[tuple[str, str]]) -> list[tuple[bytes, bytes]]:
         for name, value in headers
         if name in RELAYED or name.startswith(RELAYED_PREFIX)
     ]
+
+
+def not_found(body: bytes, opening: Opening) -> bytes:
+    """Give an engine's 404 in OpenAI's shape, saying whose it is: ours know every route here."""
+    document = in_openai_shape(404, body)
+    document["error"]["message"] = (
+        f"{opening.model}: its engine answers HTTP 404 ({document['error']['message']}). It has no "
+        f"model {opening.upstream_model!r} or no such route; see models.{opening.model} in the "
+        "proxy's config."
+    )
+    return orjson.dumps(document)
 
 
 def in_openai_shape(status: int, body: bytes) -> dict[str, Any]:

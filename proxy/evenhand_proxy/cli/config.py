@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from evenhand_proxy.cli.output import json_option, print_json, print_table
+from evenhand_proxy.config_check import check_files
 from evenhand_proxy.config_file import load
 
 
@@ -19,8 +20,9 @@ def config_group() -> None:
 @click.argument("file", type=click.Path(path_type=Path))
 @json_option
 def check(file: Path, as_json: bool) -> None:
-    """Check FILE; the exit code is 0 if it can be used and 2 if not."""
+    """Check FILE and the files that it names; the exit code is 0 if all can be used, 2 if not."""
     config = load(file)
+    check_files(config, str(file))
     if as_json:
         print_json({"file": str(file), "valid": True, "models": list(config.models)})
     else:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -17,12 +18,13 @@ from evenhand_proxy.api.guard import Caller
 from evenhand_proxy.api.policies import Policies
 from evenhand_proxy.api.translated import explained
 from evenhand_proxy.cli.output import json_option, print_json
-from evenhand_proxy.cli.record_table import print_record
+from evenhand_proxy.cli.record_table import is_refused, print_head, print_record
 from evenhand_proxy.config import Config
 from evenhand_proxy.config_file import load
 from evenhand_proxy.decoding import (
     DIALECTS,
     DecodingError,
+    Dialect,
     EngineFacts,
     Mode,
     Route,
@@ -31,10 +33,14 @@ from evenhand_proxy.decoding import (
     resolve,
     split_model,
 )
+from evenhand_proxy.decoding.defaults import is_version, rules_of
+from evenhand_proxy.decoding.dialects import variant_of
+from evenhand_proxy.decoding.edits import at, edited
 from evenhand_proxy.decoding.profiles import PROFILES
-from evenhand_proxy.engines.monitor import EngineMonitor
+from evenhand_proxy.engines.monitor import NOT_YET, EngineMonitor
 from evenhand_proxy.errors import ConfigError, EngineError, ModelNotFound, RequestError
 from evenhand_proxy.upstream.litellm_client import LitellmClient
+from evenhand_proxy.wire import parse
 
 ROUTES: Mapping[str, Route] = {
     "chat": "chat",
@@ -43,6 +49,10 @@ ROUTES: Mapping[str, Route] = {
     "messages": "chat",
 }
 """What a client calls, and what the engine is asked on."""
+
+
+FAILED = 1
+"""The exit code where the request would be refused."""
 
 
 @click.command()
@@ -107,7 +117,10 @@ def explain(
     if as_json:
         print_json(document)
     else:
+        print_head(document)
         print_record(document)
+    if is_refused(document):
+        sys.exit(FAILED)
 
 
 def _fit(
@@ -134,15 +147,30 @@ def _body(settings: tuple[str, ...]) -> dict[str, Any]:
     except DecodingError as error:
         raise ConfigError(f"--set {error}") from error
     body: dict[str, Any] = {}
-    for path, value in pairs:
-        *parents, last = path.split(".")
-        place = body
-        for step in parents:
-            place = place.setdefault(step, {})
-        if last in place:
-            raise ConfigError("--set: the same name stands there twice; keep one of them")
-        place[last] = value
-    return body
+    for number, (path, value) in enumerate(pairs):
+        for other, before in pairs[:number]:
+            _check_pair((path, value), (other, before))
+        there = at(body, path)
+        whole = {**there, **value} if isinstance(there, dict) else value
+        body = edited(body, (), {path: whole})
+    try:
+        return parse(json.dumps(body).encode())  # what the proxy would refuse is refused here too
+    except RequestError as error:
+        raise ConfigError(f"--set {error.message}") from error
+
+
+def _check_pair(one: tuple[str, Any], two: tuple[str, Any]) -> None:
+    """Refuse a path twice, and one that leads into what another setting makes no object."""
+    (outer, value), (inner, _) = sorted((one, two), key=lambda pair: len(pair[0]))
+    if outer == inner:
+        raise ConfigError(f"--set: {outer} stands there twice; keep one of them")
+    if not inner.startswith(f"{outer}."):
+        return
+    child = inner.removeprefix(f"{outer}.").partition(".")[0]
+    if not isinstance(value, dict) or child in value:
+        raise ConfigError(
+            f"--set: {outer} and {inner} say different things of one place; keep one of them"
+        )
 
 
 def _explain_dialect(
@@ -155,11 +183,29 @@ def _explain_dialect(
     if chosen is not None and chosen not in PROFILES:
         raise ConfigError(f"--model: no profile {chosen!r}; {nearest(chosen, list(PROFILES))}")
     profiles = (PROFILES[chosen],) if chosen is not None else ()
+    if version is not None and not is_version(version):
+        raise ConfigError(f"--engine-version: {version!r} is no version; write it as in 0.5.4")
+    _note(dialect, version, plain)
     facts = EngineFacts(dialect.engine, version=version)
     found = resolve(
         body, dialect, model=plain, facts=facts, profiles=profiles, mode=mode or "report"
     )
     return found.record.document()
+
+
+def _note(dialect: Dialect, version: str | None, model: str) -> None:
+    """Say what the table alone cannot tell."""
+    spoken = variant_of(dialect, model)
+    if spoken is not dialect:
+        click.echo(f"the proxy would speak {spoken.name} to {model}", err=True)
+    rules = rules_of(dialect, version)
+    settings = [name for name, rule in rules.items() if rule.from_server]
+    if settings:
+        click.echo(
+            f"the defaults are the table's; a server's own settings may replace them for "
+            f"{', '.join(settings)}",
+            err=True,
+        )
 
 
 async def _explain_config(
@@ -178,8 +224,9 @@ async def _explain_config(
             hosted = await stack.enter_async_context(LitellmClient())
         models = {served.name: served.model}
         monitor = await stack.enter_async_context(EngineMonitor(models, _unnoted))
-        for problem in monitor.problems().values():
-            click.echo(f"the engine's own defaults are not known: {problem}", err=True)
+        if monitor.problems().get(served.name) == NOT_YET:  # the monitor tells all others itself
+            where = f"{served.name} at {served.model.base_url}"
+            click.echo(f"the defaults of {where} are not known: it takes too long", err=True)
         decoder = Decoder(monitor, Policies(config.policy, _unnoted))
         try:
             decoded = await explained(hosted, decoder, asking, {"model": name, **body})
@@ -217,8 +264,7 @@ async def _ask_proxy(
             document: dict[str, Any] = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         raise EngineError(
-            f"--url: no proxy explains at {url} ({type(error).__name__}); start one, or give "
-            "--config or --dialect"
+            f"--url: no proxy explains at {url}; start one, or give --config or --dialect"
         ) from error
     if answer.status_code != httpx.codes.OK:
         said = document.get("error", {}).get("message", answer.text)

@@ -21,6 +21,8 @@ from evenhand_proxy.cli.output import (
 )
 from evenhand_proxy.config import Config
 from evenhand_proxy.config_file import load
+from evenhand_proxy.decoding import Policy
+from evenhand_proxy.decoding.policy_doubts import doubts_about
 from evenhand_proxy.decoding.policy_ways import shown
 from evenhand_proxy.errors import ConfigError, EngineError
 from evenhand_proxy.exchange import Opening
@@ -43,10 +45,21 @@ def check(file: Path, as_json: bool) -> None:
     """Check FILE; the exit code is 0 if it can be used and 2 if not."""
     policy = load_policy(file)
     rules = [rule.document() for rule in policy.rules]
+    warnings = doubts_about(policy.rules)
     if as_json:
-        print_json({"file": str(file), "valid": True, "digest": policy.digest, "rules": rules})
+        print_json(
+            {
+                "file": str(file),
+                "valid": True,
+                "digest": policy.digest,
+                "rules": rules,
+                "warnings": warnings,
+            }
+        )
         return
-    click.echo(f"{file}: valid; {len(rules)} rule(s), digest {policy.digest or 'none'}")
+    click.echo(f"{file}: valid; {_counted(policy)}")
+    for warning in warnings:
+        click.echo(f"warning: {warning}", err=True)
     if rules:
         click.echo()
         print_table(("rule", "mode", "does", "to"), [_cells(rule) for rule in rules])
@@ -87,7 +100,7 @@ def impact(
         rules = [each.document() for each in found]
         print_json({"digest": policy.digest, "requests": len(rows), "rules": rules})
         return
-    click.echo(f"{len(rows)} request(s) put to {file}, digest {policy.digest or 'none'}")
+    click.echo(f"{len(rows)} request(s) put to {file}: {_counted(policy)}")
     if found:
         click.echo()
         print_table(
@@ -133,6 +146,12 @@ def show(url: str, api_key_env: str, as_json: bool) -> None:
         )
 
 
+def _counted(policy: Policy) -> str:
+    if policy.digest is None:
+        return "it has no rules"
+    return f"{len(policy.rules)} rule(s), digest {policy.digest}"
+
+
 def _tags_of(config: Config) -> TagsOf:
     models = {name: model.tags for name, model in config.models.items()}
     keys = {name: key.tags for name, key in config.keys.items()}
@@ -151,9 +170,7 @@ async def _ask(url: str, key: str | None) -> dict[str, Any]:
             answer = await client.get(where, headers=headers)
             document: dict[str, Any] = answer.json()
     except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
-        raise EngineError(
-            f"--url: no proxy shows a policy at {url} ({type(error).__name__}); start one"
-        ) from error
+        raise EngineError(f"--url: no proxy shows a policy at {url}; start one") from error
     if answer.status_code != httpx.codes.OK:
         said = document.get("error", {}).get("message", answer.text)
         raise ConfigError(f"the proxy at {url}: {said}")

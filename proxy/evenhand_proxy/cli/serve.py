@@ -83,6 +83,12 @@ def serve(
         port=config.listen.port if port is None else port,
     )
     folder = resolve_data_dir(data_dir)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            f"--data-dir: {folder} cannot be made: {error.strerror}; name another folder"
+        ) from error
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(replace(config, listen=listen), local, slots, context, folder))
 

@@ -77,7 +77,9 @@ class Key:
     @property
     def open(self) -> bool:
         """Whether what is left of its object, known keys taken out, is a value of its own."""
-        return any(PARAMETERS[each.name].kind in ("object", "any") for each in self.itself)
+        return any(
+            PARAMETERS[each.name].kind in ("object", "format", "any") for each in self.itself
+        )
 
 
 Inbound = Mapping[str, Key]

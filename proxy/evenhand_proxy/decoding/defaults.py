@@ -37,6 +37,11 @@ def rules_of(dialect: Dialect, version: str | None) -> Mapping[str, Rule]:
     return rules
 
 
+def is_version(text: str) -> bool:
+    """Whether a version's numbers can be compared: `0.5.4.post1` and `b11549` are ones."""
+    return bool(_numbers(text))
+
+
 def _numbers(version: str) -> tuple[int, ...]:
     """Give the leading numbers of a version: `0.5.4.post1` gives (0, 5, 4)."""
     found: list[int] = []
@@ -129,6 +134,8 @@ def _default(
 ) -> tuple[Any, Source, Evidence | None, str | None]:
     if name in facts.reported_defaults:
         return facts.reported_defaults[name], "engine", "attested", None
+    if rule.from_server and not facts.told:
+        return ABSENT, "engine", "unknown", "the server's settings, which nobody told"
     if rule.from_model and from_model is None:
         return ABSENT, "model", "unknown", "the model's generation_config.json is not known here"
     if rule.from_model and name in facts.uncertain_defaults:
@@ -141,8 +148,8 @@ def _default(
     plain = full.rpartition("/")[2]
     for pattern, value in rule.by_model:
         if fnmatchcase(full, pattern) or fnmatchcase(plain, pattern):
-            return value, "engine", rule.evidence, f"the provider's default for {pattern}"
+            return value, "engine", "modelled", f"the provider's default for {pattern}"
     if rule.default is not ABSENT:
         noted = facts.default_notes.get(name) if rule.from_model else None
-        return rule.default, "engine", rule.evidence, noted
+        return rule.default, "engine", "modelled", noted
     return ABSENT, "engine", None, rule.default_note

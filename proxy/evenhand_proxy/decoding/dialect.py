@@ -16,7 +16,7 @@ class Range:
     """The values an engine takes; bounds are inclusive unless `open` says otherwise.
 
     `also` lists single values outside the bounds that have a meaning of their own, such as -1.
-    For text lists the bounds count the items.
+    For text lists the bounds count the items, for text the characters.
     """
 
     minimum: float | None = None
@@ -25,7 +25,7 @@ class Range:
     also: tuple[int, ...] = ()
 
     def __contains__(self, value: float) -> bool:
-        if value in self.also:
+        if self.also and value in self.also:
             return True
         if self.minimum is not None and (
             value < self.minimum or (value == self.minimum and self.open in ("minimum", "both"))
@@ -99,7 +99,8 @@ class Interaction:
 
     Where every condition in `when` holds, each parameter of `on` that was sent is refused by the
     engine, or accepted and not honoured; honoured, it acts as sent. `defaults` are what the
-    parameters of `on` default to meanwhile, where they were not sent.
+    parameters of `on` default to meanwhile, where they were not sent. `unchecked`: the engine does
+    not even look at their ranges, so that what would be an error elsewhere is none here.
     """
 
     when: Mapping[str, Test]
@@ -107,6 +108,7 @@ class Interaction:
     outcome: Literal["refused", "not-honoured", "honoured"]
     reason: str
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    unchecked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,11 +121,13 @@ class Rule:
     accepts: further spellings that the engine takes as they are.
     form: how the value is written there, where it differs from the canonical one.
     kind: where it differs from the vocabulary's.
-    values: the only values that it takes, where they can be listed.
+    values: the only values that it takes, where they can be listed; numbers go by `range` where
+        there is one.
     out_of_range: what the engine does with a value outside `range` or `values`.
     unsupported: what the engine does with the field when `wire` is None.
     default: the value when the field is omitted; ABSENT where there is none, with `default_note`.
     from_model: the served model's generation_config may replace the default.
+    from_server: the server's own settings may, so that only a server that was asked is known.
     by_model: pairs of a pattern on the model's name and its default; the first that fits wins.
     null: what null means on the wire: the default, or an error.
     translate: values that mean the same but are spelled differently here (top_k 0 and -1).
@@ -131,7 +135,7 @@ class Rule:
         (`do_sample` false is temperature 0; empty: nothing needs to be said).
     needs: a server setting that it has no effect without.
     required: the value that is injected where nobody gave one, because the engine demands one.
-    evidence: how sure it is that a value sent is the value used.
+    evidence: how sure it is that a value sent is the value used; a default is always modelled.
     before: pairs of an engine version and the rule that held below it, oldest first.
     status: how well the row is established where it is not plainly verified.
     """
@@ -148,6 +152,7 @@ class Rule:
     default: Any = ABSENT
     default_note: str | None = None
     from_model: bool = False
+    from_server: bool = False
     by_model: tuple[tuple[str, Any], ...] = ()
     null: Literal["default", "refused"] = "default"
     translate: Mapping[int, int] = field(default_factory=dict)

@@ -153,13 +153,20 @@ _WHILE_THINKING = (
     ),
 )
 
+_WHITE_SPACE = Interaction(
+    when={"stop": (["\n"], ["\n\n"], [" "], ["\t"], ["\r\n"])},
+    on=("stop",),
+    outcome="refused",
+    reason=f"an entry of nothing but white space is an error ({_TYPED})",
+)
+
 ANTHROPIC_MESSAGES = Dialect(
     "anthropic_messages",
     f"Anthropic {_ROUTE}",
     "Anthropic",
     _RULES,
     unknown_fields="refused",
-    interactions=_WHILE_THINKING,
+    interactions=(*_WHILE_THINKING, _WHITE_SPACE),
 )
 
 ANTHROPIC_ONE_SAMPLER = Dialect(
@@ -168,7 +175,7 @@ ANTHROPIC_ONE_SAMPLER = Dialect(
     "Anthropic",
     _RULES,
     unknown_fields="refused",
-    interactions=_WHILE_THINKING,
+    interactions=(*_WHILE_THINKING, _WHITE_SPACE),
     exclusive=(("temperature", "top_p"),),
 )
 
@@ -212,5 +219,6 @@ ANTHROPIC_FIXED = Dialect(
             outcome="refused",
             reason=f"thinking does not go with a forced tool call ({_GUIDE})",
         ),
+        _WHITE_SPACE,
     ),
 )

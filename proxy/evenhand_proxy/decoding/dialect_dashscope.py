@@ -4,6 +4,8 @@ Nothing here was tried against the live service. Clients of OpenAI's API never s
 truncates to 20 tokens and penalises repetition where they ask for neither.
 """
 
+from dataclasses import replace
+
 from evenhand_proxy.decoding.dialect import Dialect, Interaction, Range, Rewrite, Rule
 
 _DOCS = "help.aliyun.com, Qwen API reference"
@@ -229,29 +231,46 @@ DASHSCOPE_QWEN38 = Dialect(
     exclusive=_ONE_BUDGET,
 )
 
+_OTHERS = {
+    **_SHARED,
+    "temperature": _temperature(
+        (
+            ("zhipu/glm-5*", 0.6),
+            ("*glm-4.5*", 0.6),
+            ("*glm-4.[67]*", 1.0),
+            ("*glm-5*", 1.0),
+            ("*kimi-k2-thinking*", 1.0),
+            ("*kimi-k2-instruct*", 0.6),
+        )
+    ),
+    "top_p": _top_p((("*glm*", 0.95),)),
+    "top_k": _top_k((), "null would switch it off; 0 does that too"),
+    "repetition_penalty": _repetition_penalty((("*glm*", 1.0),)),
+    "presence_penalty": _presence_penalty((("*deepseek-r1*", 1.0),)),
+    "thinking": _thinking(()),
+}
+
 DASHSCOPE_SUPPLIERS = Dialect(
     "dashscope_suppliers",
     f"{_ROUTE} for models of other makers",
     "DashScope",
-    {
-        **_SHARED,
-        "temperature": _temperature(
-            (
-                ("zhipu/glm-5*", 0.6),
-                ("*glm-4.5*", 0.6),
-                ("*glm-4.[67]*", 1.0),
-                ("*glm-5*", 1.0),
-                ("*kimi-k2-thinking*", 1.0),
-                ("*kimi-k2-instruct*", 0.6),
-            )
-        ),
-        "top_p": _top_p((("*glm*", 0.95),)),
-        "top_k": _top_k((), "DeepSeek, Kimi and MiniMax models do not support it"),
-        "repetition_penalty": _repetition_penalty((("*glm*", 1.0),)),
-        "presence_penalty": _presence_penalty((("*deepseek-r1*", 1.0),)),
-        "thinking": _thinking(()),
-    },
+    _OTHERS,
     unknown_fields="unknown",
     interactions=(_ONE_ANSWER,),
     exclusive=_ONE_BUDGET,
+)
+
+DASHSCOPE_WITHOUT_TOP_K = replace(
+    DASHSCOPE_SUPPLIERS,
+    name="dashscope_without_top_k",
+    title=f"{_ROUTE} for DeepSeek, Kimi and MiniMax",
+    rules={
+        **_OTHERS,
+        "top_k": Rule(
+            None,
+            f"{_DOCS}: these models do not support it",
+            unsupported="unknown",
+            equivalent={1: {"temperature": 0}},
+        ),
+    },
 )

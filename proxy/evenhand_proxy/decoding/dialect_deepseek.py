@@ -3,6 +3,8 @@
 Nothing here was tried against the live service.
 """
 
+from dataclasses import replace
+
 from evenhand_proxy.decoding.dialect import Dialect, Interaction, Range, Rewrite, Rule
 
 _DOCS = "api-docs.deepseek.com, reasoning model and thinking mode pages"
@@ -77,7 +79,8 @@ _RULES = {
         "medium and xhigh high and leaves low alone",
         status="secondary source; conflicting documents",
     ),
-    **_absent("n", "seed", "logit_bias", "top_k", "min_p", "repetition_penalty"),
+    **_absent("n", "seed", "logit_bias", "min_p", "repetition_penalty"),
+    "top_k": replace(_absent("top_k")["top_k"], equivalent={1: {"temperature": 0}}),
 }
 _WHILE_THINKING = (
     Interaction(
@@ -112,6 +115,15 @@ DEEPSEEK_API = Dialect(
     "DeepSeek POST /chat/completions",
     "DeepSeek",
     _RULES,
+    unknown_fields="unknown",
+    interactions=_WHILE_THINKING,
+)
+
+DEEPSEEK_REASONER = Dialect(
+    "deepseek_reasoner",
+    "DeepSeek POST /chat/completions for deepseek-reasoner",
+    "DeepSeek",
+    {**_RULES, "max_tokens": replace(_RULES["max_tokens"], range=Range(1, 65536))},
     unknown_fields="unknown",
     interactions=_WHILE_THINKING,
 )

@@ -165,6 +165,7 @@ GEMINI_OPENAI_COMPAT = Dialect(
             None,
             f"{_COMPAT}: not a field",
             unsupported="unknown",
+            equivalent={1: {"temperature": 0}},
             note="the engine keeps the 64 likeliest tokens of its own accord",
             status=_UNLISTED,
         ),

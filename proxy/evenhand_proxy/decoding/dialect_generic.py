@@ -36,6 +36,7 @@ def _rule(name: str, wire: str) -> Rule:
         out_of_range="unknown",
         default_note="not known",
         evidence="unknown",
+        note="what the endpoint makes of it is not known",
     )
 
 

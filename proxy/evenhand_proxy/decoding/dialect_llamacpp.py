@@ -52,6 +52,14 @@ _AT_LEAST_ONE = (
 _WINDOW = "over the last repeat_last_n tokens, the prompt's among them"
 
 
+def _by_flags(rules: dict[str, Rule]) -> dict[str, Rule]:
+    """Let the server's flags and the GGUF file's own settings replace the defaults."""
+    return {
+        name: rule if rule.default is ABSENT else replace(rule, from_server=True)
+        for name, rule in rules.items()
+    }
+
+
 def _truncation() -> dict[str, Rule]:
     return {
         "temperature": Rule(
@@ -156,6 +164,7 @@ def _answers(length: str, *others: str) -> dict[str, Rule]:
             accepts=others,
             range=Range(-1),
             default=-1,
+            from_server=True,
             rewrites=_AT_LEAST_ONE,
             note="-1 is until the context or an end token",
         ),
@@ -168,7 +177,7 @@ def _answers(length: str, *others: str) -> dict[str, Rule]:
             note="an error above the number of slots",
         ),
         "stop": Rule("stop", _SCHEMA, note="no limit; an empty list gives way to the server's own"),
-        "ignore_eos": Rule("ignore_eos", _COMMON, default=False),
+        "ignore_eos": Rule("ignore_eos", _COMMON, default=False, from_server=True),
     }
 
 
@@ -185,6 +194,13 @@ def _templated(effort: str, *others: str) -> dict[str, Rule]:
     """Make the rules of the routes that render a chat template."""
     return {
         **_constraints(f"{_SCHEMA}; {_PARSE}"),
+        "grammar": Rule(
+            "grammar",
+            f"{_SCHEMA}; {_PARSE}; seen on b11549",
+            range=Range(1),
+            out_of_range="ignored",
+            note="GBNF; an empty one counts as unset",
+        ),
         "response_format": Rule("response_format", f"{_SCHEMA}; {_PARSE}"),
         "chat_template_kwargs": Rule("chat_template_kwargs", _CHAT, status=_TAKEN),
         "thinking": Rule(
@@ -313,10 +329,10 @@ LLAMACPP_SERVER = Dialect(
     "llama.cpp POST /v1/chat/completions",
     "llama.cpp",
     {
-        **_truncation(),
-        **_penalties(),
+        **_by_flags({**_truncation(), **_penalties()}),
         **_answers(*_LENGTHS),
         **_templated("reasoning_effort"),
+        "best_of": Rule(None, f"{_READ}: not a field", status=_TAKEN),
     },
     interactions=_CHAT_EFFECTS,
     exclusive=(("json_schema", "grammar"),),
@@ -327,8 +343,7 @@ LLAMACPP_SERVER_COMPLETIONS = Dialect(
     "llama.cpp POST /v1/completions",
     "llama.cpp",
     {
-        **_truncation(),
-        **_penalties(),
+        **_by_flags({**_truncation(), **_penalties()}),
         **_answers(*_LENGTHS),
         **_plain("logprobs"),
         "best_of": Rule(
@@ -358,8 +373,7 @@ LLAMACPP_SERVER_RESPONSES = Dialect(
     {
         name: replace(rule, source=f"{_RESPONSES}; {rule.source}", status=_TAKEN)
         for name, rule in {
-            **_truncation(),
-            **_penalties(),
+            **_by_flags({**_truncation(), **_penalties()}),
             **_answers("max_output_tokens", *_LENGTHS),
             **_templated("reasoning.effort", "reasoning_effort"),
         }.items()
@@ -373,8 +387,7 @@ LLAMACPP_NATIVE = Dialect(
     "llama.cpp POST /completion",
     "llama.cpp",
     {
-        **_truncation(),
-        **_penalties(),
+        **_by_flags({**_truncation(), **_penalties()}),
         **_answers("n_predict", *_LENGTHS[:2]),
         **_plain("n_probs"),
     },

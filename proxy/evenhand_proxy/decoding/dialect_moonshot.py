@@ -66,6 +66,9 @@ MOONSHOT_KIMI = Dialect(
             default_note="set for each model",
         ),
         "do_sample": Rule(None, f"{_CHAT}: not a field", unsupported="unknown", equivalent=_GREEDY),
+        "top_k": Rule(
+            None, f"{_CHAT}: not a field", unsupported="unknown", equivalent={1: {"temperature": 0}}
+        ),
         "n": Rule("n", _DOCS, range=Range(1, 5), default=1),
         "presence_penalty": Rule("presence_penalty", _DOCS, range=Range(-2, 2), default=0.0),
         "frequency_penalty": Rule("frequency_penalty", _DOCS, range=Range(-2, 2), default=0.0),

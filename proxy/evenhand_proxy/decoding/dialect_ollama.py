@@ -4,6 +4,8 @@ What a Modelfile sets stands between the client and the defaults here, except fo
 top_p on the OpenAI routes: there the route itself writes 1.0 where the client says nothing.
 """
 
+from dataclasses import replace
+
 from evenhand_proxy.decoding.dialect import Dialect, Interaction, Range, Rewrite, Rule
 
 _TYPES = "ollama fb307609 api/types.go L1096-1123"
@@ -16,8 +18,15 @@ _GREEDY = {False: {"temperature": 0}, True: {}}
 _OVER_MODELFILE = "where it is left out the route writes 1.0, whatever the Modelfile says"
 _MODELFILE_ONLY = "no such field on this route; the Modelfile sets it"
 _RANDOM = (
+    Rewrite(when=Range(-1, -1), becomes=None, action="converted", reason="-1 draws a random seed"),
+)
+_NO_LIMIT = (
     Rewrite(
-        when=Range(-1, -1), becomes=None, action="not-honoured", reason="-1 draws a random seed"
+        when=Range(0, 0),
+        becomes=-1,
+        action="not-honoured",
+        reason="0 sets no limit: the runner counts against a larger number only "
+        "(ollama runner/ollamarunner/runner.go)",
     ),
 )
 
@@ -25,7 +34,7 @@ _RANDOM = (
 def _option(name: str, default: float | None = None, note: str | None = None) -> Rule:
     if default is None:
         return Rule(f"options.{name}", _TYPES, note=note)
-    return Rule(f"options.{name}", _TYPES, default=default, note=note)
+    return Rule(f"options.{name}", _TYPES, default=default, from_server=True, note=note)
 
 
 OLLAMA_NATIVE = Dialect(
@@ -46,7 +55,9 @@ OLLAMA_NATIVE = Dialect(
         "seed": Rule(
             "options.seed", _TYPES, rewrites=_RANDOM, default_note="random for each request"
         ),
-        "max_tokens": _option("num_predict", -1, "-1 is without limit"),
+        "max_tokens": replace(
+            _option("num_predict", -1, "-1 is without limit, and so is 0"), rewrites=_NO_LIMIT
+        ),
         "num_ctx": Rule(
             "options.num_ctx",
             _TYPES,
@@ -79,6 +90,12 @@ OLLAMA_NATIVE = Dialect(
 )
 
 
+def _unsent(default: float) -> Rule:
+    return Rule(
+        None, f"{_STRUCT}; {_TYPES}", default=default, from_server=True, note=_MODELFILE_ONLY
+    )
+
+
 def _openai() -> dict[str, Rule]:
     return {
         "temperature": Rule(
@@ -86,19 +103,30 @@ def _openai() -> dict[str, Rule]:
         ),
         "top_p": Rule("top_p", f"{_OPENAI} L681", default=1.0, note=_OVER_MODELFILE),
         "do_sample": Rule(None, _STRUCT, equivalent=_GREEDY, status=_SCHEMA),
-        "top_k": Rule(None, f"{_STRUCT}; {_TYPES}", default=40, note=_MODELFILE_ONLY),
-        "min_p": Rule(None, f"{_STRUCT}; {_TYPES}", default=0.0, note=_MODELFILE_ONLY),
-        "repetition_penalty": Rule(None, f"{_STRUCT}; {_TYPES}", default=1.0, note=_MODELFILE_ONLY),
+        "top_k": Rule(
+            None,
+            f"{_STRUCT}; {_TYPES}",
+            default=40,
+            from_server=True,
+            equivalent={1: {"temperature": 0}},
+            note=_MODELFILE_ONLY,
+        ),
+        "min_p": _unsent(0.0),
+        "repetition_penalty": _unsent(1.0),
         "max_tokens": Rule(
             "max_tokens",
             f"{_STRUCT}; {_TYPES}",
             default=-1,
-            note="max_completion_tokens is ignored; -1 is without limit",
+            from_server=True,
+            rewrites=_NO_LIMIT,
+            note="max_completion_tokens is ignored; -1 is without limit, and so is 0",
         ),
         "seed": Rule("seed", _OPENAI, rewrites=_RANDOM, default_note="random for each request"),
         "stop": Rule("stop", _OPENAI, status=_SCHEMA),
-        "presence_penalty": Rule("presence_penalty", f"{_OPENAI}; {_TYPES}", default=0.0),
-        "frequency_penalty": Rule("frequency_penalty", f"{_OPENAI}; {_TYPES}", default=0.0),
+        **{
+            name: Rule(name, f"{_OPENAI}; {_TYPES}", default=0.0, from_server=True)
+            for name in ("presence_penalty", "frequency_penalty")
+        },
         "n": Rule(None, _STRUCT),
         "logit_bias": Rule(None, _STRUCT),
     }

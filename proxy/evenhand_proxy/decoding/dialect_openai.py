@@ -17,6 +17,7 @@ EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 _ABSENT = "absence verified in the document; the 400 is general knowledge"
 _BEST_EFFORT = "seeding is best effort and deprecated: compare system_fingerprint"
 _GREEDY = {False: {"temperature": 0}, True: {}}
+_LIKELIEST = {1: {"temperature": 0}}
 _INT64 = Range(-(2**63), 2**63 - 1)
 
 
@@ -27,7 +28,7 @@ def absent(source: str, note: str | None = None) -> Rule:
 
 def _lacking(source: str) -> dict[str, Rule]:
     return {
-        "top_k": absent(source),
+        "top_k": Rule(None, source, unsupported="refused", equivalent=_LIKELIEST, status=_ABSENT),
         "min_p": absent(source),
         "repetition_penalty": absent(source),
         "ignore_eos": absent(source),
@@ -148,6 +149,7 @@ OPENAI_CHAT = Dialect(
             range=Range(1),
             default_note="the room left in the context",
             note="thinking counts",
+            status="that less than 1 is an error is general knowledge",
         ),
         "logprobs": Rule("logprobs", CHAT, default=False),
         "top_logprobs": Rule("top_logprobs", CHAT, range=Range(0, 20)),

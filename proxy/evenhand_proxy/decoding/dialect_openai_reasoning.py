@@ -115,6 +115,7 @@ OPENAI_REASONING_RESPONSES = Dialect(
     {
         **responses_lacking(),
         "do_sample": absent(RESPONSE, "reasoning models always draw at temperature 1"),
+        "top_k": absent(RESPONSE),
         "temperature": _fixed("temperature", 1, _GUIDE),
         "top_p": _fixed("top_p", 1, _GUIDE),
         "top_logprobs": Rule(

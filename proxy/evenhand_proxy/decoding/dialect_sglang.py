@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from evenhand_proxy.decoding.dialect import Dialect, Interaction, Range, Rewrite, Rule, Typed
 from evenhand_proxy.decoding.dialect_sglang_rules import (
+    BEAMS,
     CHAT,
     COMPLETION,
     CONSTRAINTS,
-    EFFORT,
     EFFORTS,
     LOGPROBS,
     NO_EFFORT,
@@ -24,6 +24,7 @@ from evenhand_proxy.decoding.dialect_sglang_rules import (
     additive,
     distribution,
     filled,
+    forced_tools,
     formats,
     from_model,
     more,
@@ -44,7 +45,7 @@ SGLANG_OPENAI_CHAT = Dialect(
         "min_p": from_model(_CHAT_BASE["min_p"]),
         "repetition_penalty": penalty(_CHAT_BASE["repetition_penalty"], from_model=True),
         **more(CHAT),
-        "seed": Rule("seed", CHAT, needs=SEED, note=SEED_NOTE),
+        "seed": Rule("seed", CHAT, default=42, needs=SEED, note=SEED_NOTE),
         "max_tokens": Rule(
             "max_tokens",
             f"{CHAT}; {READ} to_sampling_params",
@@ -70,8 +71,10 @@ SGLANG_OPENAI_CHAT = Dialect(
         **thinking(CHAT),
         "reasoning_effort": Rule(
             "reasoning_effort",
-            f"{PROTOCOL} L1096-1152",
-            note=f"one of {', '.join(EFFORTS)}, or a number within [0, 0.99]; else an error",
+            f"{PROTOCOL} L1096-1152; {READ} ReasoningEffortType",
+            values=EFFORTS,
+            range=Range(0, 0.99),
+            note="a level, or a number",
         ),
         "parallel_tool_calls": Rule("parallel_tool_calls", CHAT, default=True, null="refused"),
         "separate_reasoning": Rule(
@@ -87,7 +90,6 @@ SGLANG_OPENAI_CHAT = Dialect(
     },
     interactions=(
         *SHARED,
-        *EFFORT,
         NO_EFFORT,
         filled(EFFORTS[1:], thinks=True),
         filled(Range(0, 0.99), thinks=True),
@@ -106,7 +108,7 @@ SGLANG_OPENAI_COMPLETIONS = Dialect(
         **_COMPLETION_BASE,
         "repetition_penalty": penalty(_COMPLETION_BASE["repetition_penalty"], from_model=False),
         **more(COMPLETION),
-        "seed": Rule("seed", COMPLETION, needs=SEED, note=SEED_NOTE),
+        "seed": Rule("seed", COMPLETION, default=42, needs=SEED, note=SEED_NOTE),
         "max_tokens": Rule("max_tokens", COMPLETION, range=Range(1), default=16, null="refused"),
         "min_tokens": Rule(
             "min_tokens", READ, range=Range(0), default=0, null="refused", status=SCHEMA
@@ -204,7 +206,7 @@ SGLANG_OPENAI_RESPONSES = Dialect(
             "parallel_tool_calls", f"{READ} ResponsesRequest", default=True, status=SCHEMA
         ),
     },
-    interactions=(NO_EFFORT, *TOOLS[:1]),
+    interactions=(NO_EFFORT, *forced_tools("response_format")),
 )
 
 _AT = "sampling_params."
@@ -221,6 +223,7 @@ SGLANG_NATIVE = Dialect(
             f"{_AT}sampling_seed",
             "sglang 0.5.23 srt/sampling/sampling_batch_info.py L157-172",
             range=Range(-(2**63), 2**63 - 1),
+            default=42,
             needs=SEED,
             note=SEED_NOTE,
         ),
@@ -259,6 +262,6 @@ SGLANG_NATIVE = Dialect(
         ),
     },
     unknown_fields="refused",
-    interactions=(*SHARED, LOGPROBS),
+    interactions=(*SHARED, LOGPROBS, *BEAMS),
     exclusive=(CONSTRAINTS[1:],),
 )

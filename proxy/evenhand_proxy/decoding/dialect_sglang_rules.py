@@ -1,9 +1,19 @@
 """What several of SGLang's routes share, as read in 0.5.23 and, where it says so, in 0.5.20."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal
 
-from evenhand_proxy.decoding.dialect import Interaction, Need, Over, Range, Rewrite, Rule
+from evenhand_proxy.decoding.dialect import (
+    Interaction,
+    Need,
+    Over,
+    Range,
+    Rewrite,
+    Rule,
+    Test,
+    Typed,
+)
 from evenhand_proxy.decoding.vocabulary import ABSENT
 
 Null = Literal["default", "refused"]
@@ -125,32 +135,49 @@ def additive(source: str, at: str = "", *, null: Null = "refused") -> dict[str, 
     }
 
 
+def _constraint(wire: str, source: str) -> Rule:
+    return Rule(
+        wire,
+        f"{source}; {SAMPLING} L237-241, L320-329",
+        range=Range(1),
+        out_of_range="ignored",
+        note="an empty one counts as unset",
+    )
+
+
 def more(source: str, at: str = "", *, null: Null = "refused") -> dict[str, Rule]:
     """Make the rules that every route but /v1/responses has."""
     return {
         **additive(source, at, null=null),
         "n": Rule(
             f"{at}n",
-            f"{source}; {SAMPLING} L165",
+            f"{source}; {SAMPLING} L165; below 1 as seen on 0.5.20",
             range=Range(1),
+            out_of_range="unknown",
             default=1,
             null=null,
-            note="greedy with n above 1 gives n equal answers",
-            status="the class of 0.5.20 has no check for less than 1",
+            note="greedy with n above 1 gives n equal answers; below 1 nothing checks it: one "
+            "answer comes, but an error for 0 on the OpenAI routes without stream",
         ),
         "stop_token_ids": Rule(f"{at}stop_token_ids", source),
         "stop_regex": Rule(
             f"{at}stop_regex", source, range=Range(0, 32), note="an error above 256 bytes each"
         ),
         "ignore_eos": Rule(f"{at}ignore_eos", source, default=False, null=null),
-        "skip_special_tokens": Rule(f"{at}skip_special_tokens", source, default=True, null=null),
+        "skip_special_tokens": Rule(
+            f"{at}skip_special_tokens",
+            source,
+            default=True,
+            null=null,
+            note="the chat route makes it false where there are tools",
+        ),
         "logit_bias": Rule(
             f"{at}logit_bias",
             f"{source}; {SAMPLING} L291-300",
             note="values are not clamped to +-100; an error for ids outside the vocabulary",
         ),
-        "regex": Rule(f"{at}regex", f"{source}; {SAMPLING} L320-329"),
-        "grammar": Rule(f"{at}ebnf", f"{source}; {SAMPLING} L320-329"),
+        "regex": _constraint(f"{at}regex", source),
+        "grammar": _constraint(f"{at}ebnf", source),
         "custom_params": Rule(f"{at}custom_params", source, needs=_PROCESSOR),
         "thinking_budget": _BUDGET,
     }
@@ -202,15 +229,6 @@ def filled(levels: tuple[str, ...] | Range, thinks: bool) -> Interaction:
     )
 
 
-def _empty(name: str) -> Interaction:
-    return Interaction(
-        {name: ("",)},
-        (name,),
-        "not-honoured",
-        f"an empty constraint counts as unset ({SAMPLING} L237-241)",
-    )
-
-
 NO_EFFORT = filled(("none",), thinks=False)
 SHARED = (
     Interaction(
@@ -219,8 +237,6 @@ SHARED = (
         "refused",
         f"min_tokens may not exceed max_tokens ({SAMPLING} verify)",
     ),
-    _empty("regex"),
-    _empty("grammar"),
 )
 LOGPROBS = Interaction(
     {"logprobs": (False,), "top_logprobs": Range(1)},
@@ -228,21 +244,60 @@ LOGPROBS = Interaction(
     "not-honoured",
     "alternatives come with logprobs=true only (sglang 0.5.20 serving_chat.py L1161)",
 )
-EFFORT = tuple(
-    Interaction(
-        {"reasoning_effort": bounds},
-        ("reasoning_effort",),
-        "refused",
-        f"a number must lie within [0, 0.99] ({READ} ReasoningEffortType)",
+
+
+def forced_tools(*names: str) -> tuple[Interaction, ...]:
+    """Refuse constraints beside a forced tool call; a `response_format` of text is none."""
+    kinds: tuple[Test, Test] = (("required",), Typed(("function",)))
+    forms = Typed(("json_object", "json_schema", "structural_tag"))
+    return tuple(
+        Interaction(
+            {"tool_choice": forced, name: forms if name == "response_format" else "sent"},
+            (name,),
+            "refused",
+            f"a forced tool call and a constraint cannot both hold ({READ} to_sampling_params)",
+        )
+        for forced in kinds
+        for name in names
     )
-    for bounds in (Range(maximum=0, open="maximum"), Range(0.99, open="minimum"))
-)
-TOOLS = tuple(
+
+
+TOOLS = forced_tools(*CONSTRAINTS)
+_BEAMS = "sglang 0.5.20 srt/beam_search/coordinator.py validate_and_init"
+_NO_BEAM: Mapping[str, Test] = {
+    "stop": "sent",
+    "stop_regex": "sent",
+    "min_tokens": Range(1),
+    "logprobs": (True,),
+    "json_schema": "sent",
+    "regex": "sent",
+    "grammar": "sent",
+    "structural_tag": "sent",
+}
+BEAMS = (
+    *(
+        Interaction(
+            {"beam_width": Range(2), name: test},
+            (name,),
+            "refused",
+            f"a beam search goes without {name} ({_BEAMS})",
+        )
+        for name, test in _NO_BEAM.items()
+    ),
     Interaction(
-        {"tool_choice": ("required",), name: "sent"},
-        (name,),
+        {"beam_width": Range(2), "n": Over("beam_width")},
+        ("n",),
         "refused",
-        f"a forced tool call and a constraint cannot both hold ({READ} to_sampling_params)",
-    )
-    for name in CONSTRAINTS
+        f"a beam search gives as many answers as it has beams at most ({_BEAMS})",
+    ),
+    Interaction(
+        {"beam_width": Range(2)},
+        (
+            *("temperature", "top_p", "top_k", "min_p", "seed", "logit_bias", "custom_params"),
+            *("repetition_penalty", "presence_penalty", "frequency_penalty"),
+        ),
+        "not-honoured",
+        "a beam search ranks by the model's own probabilities "
+        "(sglang 0.5.20 srt/beam_search/fork.py neutral_member_sampling_params)",
+    ),
 )

@@ -168,7 +168,13 @@ def _openai(source: str) -> dict[str, Rule]:
             equivalent=_OFF,
             note="1.0 is an error",
         ),
-        "top_k": Rule(None, source, default=0, note="this route cannot set it"),
+        "top_k": Rule(
+            None,
+            source,
+            default=0,
+            equivalent={1: {"temperature": 0}, **_ALL_TOKENS},
+            note="this route cannot set it",
+        ),
         "frequency_penalty": Rule(
             "frequency_penalty", f"{source}; {_VALID}", range=Range(-2, 2), default=0.0
         ),

@@ -197,7 +197,9 @@ def _serve_distribution() -> dict[str, Rule]:
             equivalent={False: {"temperature": 0}},
             default=False,
             from_model=True,
-            note="nothing but the checkpoint's generation_config.json turns sampling on",
+            note="nothing but the checkpoint's generation_config.json turns sampling on; under "
+            "--continuous-batching the first request's temperature, top_p and do_sample act for "
+            "all (5.19.0 cli/serving/utils.py CBGenerateManager)",
         ),
         "temperature": Rule(
             "temperature",
@@ -220,6 +222,7 @@ def _serve_distribution() -> dict[str, Rule]:
             unsupported="refused",
             default=50,
             from_model=True,
+            equivalent={1: {"temperature": 0}},
             note=_NO_FIELD,
         ),
         "min_p": Rule(

@@ -1,297 +1,25 @@
 """vLLM's OpenAI routes, as read in 0.33.0 and, where a source says so, in 0.32.0."""
 
-from dataclasses import replace
-
-from evenhand_proxy.decoding.dialect import Dialect, Interaction, Over, Range, Rewrite, Rule
-from evenhand_proxy.decoding.vocabulary import ABSENT
-
-_SAMPLING = "vllm 0.33.0 vllm/sampling_params.py"
-_CHAT = "vllm 0.33.0 vllm/entrypoints/openai/chat_completion/protocol.py"
-_COMPLETION = "vllm 0.33.0 vllm/entrypoints/openai/completion/protocol.py"
-_RESPONSE = "vllm 0.32.0 vllm/entrypoints/openai/responses/protocol.py ResponsesRequest"
-_READ = "vllm 0.32.0 vllm/entrypoints/openai/chat_completion/protocol.py ChatCompletionRequest"
-_CONFIG = "vllm 0.33.0 vllm/config/model.py"
-_GUIDED = "vllm 0.33.0 vllm/entrypoints/serve/engine/protocol.py L25-71"
-_SCHEMA = "from the engine's schema"
-_BOUNDARY = "the release that changed it lies after 0.11.0 and is not known; 0.12 is assumed"
-_EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
-_INT64 = Range(-(2**63), 2**63 - 1)
-_CONSTRAINTS = ("response_format", "json_schema", "regex", "grammar", "choice", "structural_tag")
-_TEMPERATURE = (
-    Rewrite(
-        when=Range(0, 0),
-        sets={"top_p": 1.0, "top_k": 0, "min_p": 0.0},
-        reason=f"greedy resets top_p, top_k and min_p ({_SAMPLING} L615-620)",
-    ),
-    Rewrite(
-        when=Range(0, 0.01, open="both"),
-        becomes=0.01,
-        reason=f"a temperature between 0 and 0.01 is raised to 0.01 ({_SAMPLING} L560-568)",
-    ),
-)
-_SEED = Rewrite(
-    when=Range(-1, -1),
-    becomes=None,
-    action="converted",
-    reason=f"-1 means no seed ({_SAMPLING} L570-571)",
-)
-_NO_LIMIT = Rewrite(
-    when=Range(-1, -1),
-    becomes=None,
-    action="converted",
-    reason=f"-1 means no budget ({_SAMPLING} validate_thinking_token_budget)",
-)
-
-
-def _before_012(rule: Rule, older: Rule) -> Rule:
-    return replace(rule, before=(("0.12", older),), status=_BOUNDARY)
-
-
-def _additive(name: str) -> Rule:
-    rule = Rule(
-        name,
-        f"{_CHAT} L705-713",
-        range=Range(-2, 2),
-        default=0.0,
-        from_model=True,
-        note="over the answer only",
-    )
-    return _before_012(rule, replace(rule, from_model=False))
-
-
-def _distribution() -> dict[str, Rule]:
-    temperature = Rule(
-        "temperature",
-        f"{_SAMPLING} L560-568, L662-673",
-        range=Range(0, 2),
-        default=1.0,
-        from_model=True,
-        rewrites=_TEMPERATURE,
-        note="only exactly 0 is greedy",
-    )
-    return {
-        "temperature": _before_012(temperature, replace(temperature, range=Range(0))),
-        "top_p": Rule(
-            "top_p",
-            f"{_SAMPLING} L674-679",
-            range=Range(0, 1, "minimum"),
-            default=1.0,
-            from_model=True,
-        ),
-        "top_k": Rule(
-            "top_k",
-            f"{_SAMPLING} L680-684",
-            range=Range(-1),
-            default=0,
-            from_model=True,
-            translate={-1: 0},
-            note="0 and -1 both keep all tokens",
-        ),
-        "min_p": Rule(
-            "min_p",
-            f"{_SAMPLING} L689, L1193",
-            range=Range(0, 1),
-            default=0.0,
-            from_model=True,
-            note="an error together with speculative decoding",
-        ),
-        "repetition_penalty": Rule(
-            "repetition_penalty",
-            _SAMPLING,
-            range=Range(0, open="minimum"),
-            default=1.0,
-            from_model=True,
-            note="over prompt and generated tokens",
-        ),
-        "do_sample": Rule(
-            None,
-            f"{_CONFIG} L1882-1892: do_sample=false does not make vLLM greedy",
-            equivalent={False: {"temperature": 0}, True: {}},
-        ),
-        **_ends_and_biases(),
-    }
-
-
-def _ends_and_biases() -> dict[str, Rule]:
-    stop = Rule(
-        "stop",
-        "vllm 0.33.0 vllm/envs.py L1157 VLLM_MAX_STOP_STRINGS; "
-        "vllm/entrypoints/generate/base/protocol.py L27",
-        range=Range(0, 4),
-    )
-    return {
-        "seed": Rule(
-            "seed",
-            f"{_SAMPLING} L570-571; vllm/v1/engine/parallel_sampling.py L69-81",
-            range=_INT64,
-            rewrites=(_SEED,),
-            note="answer i of n is drawn with seed + i",
-        ),
-        "stop": _before_012(stop, replace(stop, range=Range())),
-        "stop_token_ids": Rule(
-            "stop_token_ids",
-            f"{_SAMPLING} update_from_generation_config; vllm/config/model.py L1837",
-            note="the end tokens of generation_config.json are added, whatever the flags say",
-        ),
-        "ignore_eos": Rule("ignore_eos", _SAMPLING, default=False, null="refused"),
-        "presence_penalty": _additive("presence_penalty"),
-        "frequency_penalty": _additive("frequency_penalty"),
-        "logit_bias": Rule(
-            "logit_bias",
-            _SAMPLING,
-            range=Range(-100, 100),
-            out_of_range="clamped",
-            note="an error for ids outside the vocabulary, and with speculative decoding",
-        ),
-        "skip_special_tokens": Rule(
-            "skip_special_tokens", _READ, default=True, null="refused", status=_SCHEMA
-        ),
-        "custom_params": Rule(
-            "vllm_xargs",
-            _SAMPLING,
-            evidence="unknown",
-            note="which logits processor of the server reads it is not known",
-        ),
-        **_structured(),
-    }
-
-
-def _constraint(name: str, wire: str, guided: str) -> Rule:
-    old = Rule(guided, _GUIDED, accepts=(f"structured_outputs.{wire}",))
-    return Rule(
-        f"structured_outputs.{wire}",
-        f"{_GUIDED}; vLLM pull request 29326",
-        before=(("0.12", old),),
-        note=f"{guided} itself is accepted and ignored from 0.12 on: {name} is sent where it acts",
-    )
-
-
-def _structured() -> dict[str, Rule]:
-    return {
-        "response_format": Rule(
-            "response_format", _CHAT, note="json_object is a grammar of any JSON"
-        ),
-        "json_schema": _constraint("json_schema", "json", "guided_json"),
-        "regex": _constraint("regex", "regex", "guided_regex"),
-        "grammar": _constraint("grammar", "grammar", "guided_grammar"),
-        "choice": _constraint("choice", "choice", "guided_choice"),
-        "structural_tag": Rule("structured_outputs.structural_tag", _CHAT, form="json_text"),
-    }
-
-
-def _generated() -> dict[str, Rule]:
-    """Make the rules that chat and completions have and responses lacks."""
-    return {
-        "min_tokens": Rule("min_tokens", _SAMPLING, range=Range(0), default=0, null="refused"),
-        "best_of": Rule(None, f"{_READ}: no longer a field", status=_SCHEMA),
-        "use_beam_search": Rule(
-            "use_beam_search",
-            f"{_CHAT} L715-735",
-            default=False,
-            null="refused",
-            note="n is then the number of beams",
-        ),
-        "length_penalty": Rule("length_penalty", f"{_CHAT} L715-735", default=1.0, null="refused"),
-        "allowed_token_ids": Rule(
-            "allowed_token_ids", _SAMPLING, note="an error for ids outside the vocabulary"
-        ),
-        "bad_words": Rule("bad_words", _SAMPLING, form="list", null="refused"),
-        "thinking_budget": Rule(
-            "thinking_token_budget",
-            f"{_SAMPLING}; vllm 0.32.0 vllm/v1/engine/input_processor.py L203",
-            range=Range(-1),
-            rewrites=(_NO_LIMIT,),
-            note="an error unless the server has --reasoning-parser or --reasoning-config",
-        ),
-    }
-
-
-def _template(source: str, effort: str) -> dict[str, Rule]:
-    """Make the rules of the routes that render a chat template."""
-    return {
-        "chat_template_kwargs": Rule("chat_template_kwargs", source),
-        "thinking": Rule(
-            "chat_template_kwargs.enable_thinking",
-            source,
-            accepts=("chat_template_kwargs.thinking",),
-            default_note="the chat template's own",
-            note="templates without it ignore it; DeepSeek's and Kimi's read thinking instead",
-        ),
-        "reasoning_effort": Rule(effort, f"{source} L664-666", values=_EFFORTS),
-        "tool_choice": Rule(
-            "tool_choice",
-            f"{_READ}.check_tool_usage",
-            default_note="auto where there are tools, else none",
-            status=_SCHEMA,
-        ),
-        "parallel_tool_calls": Rule("parallel_tool_calls", source, default=True),
-    }
-
-
-def _filled(levels: tuple[str, ...], *, thinks: bool) -> Interaction:
-    return Interaction(
-        {"reasoning_effort": levels, "thinking": (ABSENT,)},
-        ("thinking",),
-        "not-honoured",
-        f"reasoning_effort fills enable_thinking in ({_CHAT} L664-666)",
-        {"thinking": thinks},
-    )
-
-
-def _empty(name: str, *values: object) -> Interaction:
-    return Interaction(
-        {name: values}, (name,), "refused", f"{name} may not be empty ({_SAMPLING} _verify_args)"
-    )
-
-
-_EFFORT = (_filled(("none",), thinks=False), _filled(_EFFORTS[1:], thinks=True))
-_NO_BEAM = (
-    *("top_p", "top_k", "min_p", "repetition_penalty", "seed", "stop", "stop_token_ids"),
-    *("presence_penalty", "frequency_penalty", "logit_bias", "min_tokens", "allowed_token_ids"),
-    *("bad_words", "thinking_budget", *_CONSTRAINTS),
-)
-_GENERATED = (
-    Interaction(
-        {"temperature": Range(0, 0), "n": Range(2), "use_beam_search": (False,)},
-        ("n",),
-        "refused",
-        f"greedy gives one answer only ({_SAMPLING} L769-773)",
-    ),
-    Interaction(
-        {"min_tokens": Over("max_tokens")},
-        ("min_tokens",),
-        "refused",
-        f"min_tokens may not exceed max_tokens ({_SAMPLING} _verify_args)",
-    ),
-    Interaction(
-        {"use_beam_search": (True,)},
-        _NO_BEAM,
-        "not-honoured",
-        f"a beam search takes n, max_tokens, temperature and length_penalty ({_CHAT} L715-735)",
-    ),
-    Interaction(
-        {"use_beam_search": (False,)},
-        ("length_penalty",),
-        "not-honoured",
-        f"length_penalty acts in a beam search only ({_CHAT} L715-735)",
-    ),
-    _empty("stop", "", [""]),
-    _empty("bad_words", "", [""]),
-    _empty("allowed_token_ids", []),
-)
-_FORMAT_WINS = Interaction(
-    {"response_format": "sent", "json_schema": "sent"},
-    ("json_schema",),
-    "not-honoured",
-    "a schema in response_format takes its place, and json_object beside it is an error "
-    "(vllm 0.32.0 vllm/entrypoints/generate/base/protocol.py L181-211)",
-)
-_ONE = (("response_format", *_CONSTRAINTS[2:]), _CONSTRAINTS[1:])
-_TOP_LOGPROBS = Interaction(
-    {"logprobs": (False,), "top_logprobs": Range(1, also=(-1,))},
-    ("top_logprobs",),
-    "refused",
-    f"top_logprobs needs logprobs=true ({_READ}.check_logprobs)",
+from evenhand_proxy.decoding.dialect import Dialect, Interaction, Range, Rule
+from evenhand_proxy.decoding.dialect_vllm_rules import (
+    BESIDE_TEXT,
+    CHAT,
+    COMPLETION,
+    CONSTRAINTS,
+    EFFORT,
+    FORMAT_WINS,
+    GENERATED,
+    NAMED_TOOL,
+    ONE,
+    READ,
+    RESPONSE,
+    SAMPLING,
+    SCHEMA,
+    TOP_LOGPROBS,
+    distribution,
+    empty,
+    generated,
+    template,
 )
 
 VLLM_OPENAI = Dialect(
@@ -299,9 +27,9 @@ VLLM_OPENAI = Dialect(
     "vLLM POST /v1/chat/completions",
     "vLLM",
     {
-        **_distribution(),
-        **_generated(),
-        "n": Rule("n", f"{_SAMPLING} L56-60", range=Range(1, 16384), default=1),
+        **distribution(),
+        **generated(),
+        "n": Rule("n", f"{SAMPLING} L56-60", range=Range(1, 16384), default=1),
         "max_tokens": Rule(
             "max_completion_tokens",
             "vllm 0.33.0 vllm/entrypoints/serve/utils/api_utils.py L234-270; "
@@ -313,16 +41,16 @@ VLLM_OPENAI = Dialect(
             note="max_new_tokens of a configured folder or override is a hard cap",
         ),
         "logprobs": Rule(
-            "logprobs", _CHAT, default=False, note="before temperature, unless --logprobs-mode"
+            "logprobs", CHAT, default=False, note="before temperature, unless --logprobs-mode"
         ),
-        "top_logprobs": Rule("top_logprobs", _CHAT, range=Range(0, 20), default=0),
-        **_template(_CHAT, "reasoning_effort"),
+        "top_logprobs": Rule("top_logprobs", CHAT, range=Range(0, 20), default=0),
+        **template(CHAT, "reasoning_effort"),
         "continue_final_message": Rule(
-            "continue_final_message", _READ, default=False, null="refused", status=_SCHEMA
+            "continue_final_message", READ, default=False, null="refused", status=SCHEMA
         ),
     },
-    interactions=(*_GENERATED, _FORMAT_WINS, _TOP_LOGPROBS, *_EFFORT),
-    exclusive=_ONE,
+    interactions=(*GENERATED, *FORMAT_WINS, *NAMED_TOOL, TOP_LOGPROBS, *EFFORT),
+    exclusive=ONE,
 )
 
 VLLM_OPENAI_COMPLETIONS = Dialect(
@@ -330,27 +58,27 @@ VLLM_OPENAI_COMPLETIONS = Dialect(
     "vLLM POST /v1/completions",
     "vLLM",
     {
-        **_distribution(),
-        **_generated(),
-        "n": Rule("n", f"{_SAMPLING} L56-60", range=Range(1, 16384), default=1, null="refused"),
+        **distribution(),
+        **generated(),
+        "n": Rule("n", f"{SAMPLING} L56-60", range=Range(1, 16384), default=1, null="refused"),
         "max_tokens": Rule(
             "max_tokens",
-            _COMPLETION,
+            COMPLETION,
             range=Range(1),
             default=16,
             note="0 is taken together with echo only",
         ),
         "logprobs": Rule(
             "logprobs",
-            f"{_COMPLETION}; {_SAMPLING}",
+            f"{COMPLETION}; {SAMPLING}",
             kind="integer",
             range=Range(0, 20),
             note="before temperature, unless --logprobs-mode",
         ),
-        "top_logprobs": Rule(None, f"{_COMPLETION}: not a field", status=_SCHEMA),
+        "top_logprobs": Rule(None, f"{COMPLETION}: not a field", status=SCHEMA),
     },
-    interactions=(*_GENERATED, _FORMAT_WINS),
-    exclusive=_ONE,
+    interactions=(*GENERATED, *FORMAT_WINS),
+    exclusive=ONE,
 )
 
 VLLM_OPENAI_RESPONSES = Dialect(
@@ -358,42 +86,43 @@ VLLM_OPENAI_RESPONSES = Dialect(
     "vLLM POST /v1/responses",
     "vLLM",
     {
-        **_distribution(),
-        "n": Rule(None, f"{_RESPONSE}: not a field", status=_SCHEMA),
+        **distribution(),
+        "n": Rule(None, f"{RESPONSE}: not a field", status=SCHEMA),
         "max_tokens": Rule(
             "max_output_tokens",
-            f"{_RESPONSE}.to_sampling_params",
+            f"{RESPONSE}.to_sampling_params",
             range=Range(1),
             from_model=True,
             default_note="the rest of the context",
         ),
         "response_format": Rule(
-            "text.format", f"{_RESPONSE}.extract_structured_outputs", form="flat_format"
+            "text.format", f"{RESPONSE}.extract_structured_outputs", form="flat_format"
         ),
         "logprobs": Rule(
-            None, _RESPONSE, note="asked for with include: [message.output_text.logprobs]"
+            None, RESPONSE, note="asked for with include: [message.output_text.logprobs]"
         ),
         "top_logprobs": Rule(
             "top_logprobs",
-            f"{_RESPONSE}.to_sampling_params",
+            f"{RESPONSE}.to_sampling_params",
             range=Range(0, 20),
             out_of_range="unknown",
             default=0,
             evidence="unknown",
             note="acts, and is checked, only with include: [message.output_text.logprobs]",
-            status=_SCHEMA,
+            status=SCHEMA,
         ),
-        **_template(_RESPONSE, "reasoning.effort"),
+        **template(RESPONSE, "reasoning.effort"),
     },
     interactions=(
-        _empty("stop", [""]),
+        empty("stop", [""]),
         Interaction(
             {"stop": ("",)},
             ("stop",),
             "not-honoured",
-            f"an empty string counts as none ({_RESPONSE}.to_sampling_params)",
+            f"an empty string counts as none ({RESPONSE}.to_sampling_params)",
         ),
-        *_EFFORT,
+        *BESIDE_TEXT,
+        *EFFORT,
     ),
-    exclusive=(_CONSTRAINTS,),
+    exclusive=(CONSTRAINTS,),
 )

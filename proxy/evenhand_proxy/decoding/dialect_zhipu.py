@@ -4,6 +4,7 @@ Nothing here was tried against the live service. Where the documents do not say 
 value or a field, the rule says `unknown`.
 """
 
+from dataclasses import replace
 from typing import Any
 
 from evenhand_proxy.decoding.dialect import Dialect, Interaction, Range, Rewrite, Rule
@@ -138,7 +139,7 @@ def _documented_shape() -> dict[str, Rule]:
             values=("none", "minimal", "low", "medium", "high", "xhigh", "max"),
             out_of_range="unknown",
             evidence="unknown",
-            note="it acts from GLM-5.2 on; earlier models ignore it",
+            note="which levels a model tells apart was not found",
         ),
     }
 
@@ -157,10 +158,10 @@ ZHIPU_GLM = Dialect(
             "logit_bias",
             "logprobs",
             "top_logprobs",
-            "top_k",
             "min_p",
             "parallel_tool_calls",
         ),
+        "top_k": replace(_absent("top_k")["top_k"], equivalent={1: {"do_sample": False}}),
     },
     unknown_fields="unknown",
     interactions=(
@@ -172,6 +173,30 @@ ZHIPU_GLM = Dialect(
             defaults={"temperature": 0, "top_p": 1},
         ),
     ),
+)
+
+_EFFORT_IGNORED = Interaction(
+    when={"reasoning_effort": "sent"},
+    on=("reasoning_effort",),
+    outcome="not-honoured",
+    reason=f"models before GLM-5.2 ignore it ({_SDK}, the docstring)",
+)
+
+ZHIPU_GLM_EARLIER = replace(
+    ZHIPU_GLM,
+    name="zhipu_glm_earlier",
+    title=f"{ZHIPU_GLM.title} for models before GLM-5.2",
+    interactions=(*ZHIPU_GLM.interactions, _EFFORT_IGNORED),
+)
+
+ZHIPU_GLM_45 = replace(
+    ZHIPU_GLM_EARLIER,
+    name="zhipu_glm_45",
+    title=f"{ZHIPU_GLM.title} for GLM-4.5",
+    rules={
+        **ZHIPU_GLM.rules,
+        "max_tokens": replace(ZHIPU_GLM.rules["max_tokens"], range=Range(1, 98304)),
+    },
 )
 
 ZHIPU_SDK_REWRITES = Dialect(

@@ -16,8 +16,13 @@ from evenhand_proxy.decoding.dialect_dashscope import (
     DASHSCOPE_QWEN,
     DASHSCOPE_QWEN38,
     DASHSCOPE_SUPPLIERS,
+    DASHSCOPE_WITHOUT_TOP_K,
 )
-from evenhand_proxy.decoding.dialect_deepseek import DEEPSEEK_API, DEEPSEEK_V3_0324
+from evenhand_proxy.decoding.dialect_deepseek import (
+    DEEPSEEK_API,
+    DEEPSEEK_REASONER,
+    DEEPSEEK_V3_0324,
+)
 from evenhand_proxy.decoding.dialect_gemini import GEMINI_GENERATE_CONTENT, GEMINI_OPENAI_COMPAT
 from evenhand_proxy.decoding.dialect_generic import (
     GENERIC_CHAT,
@@ -69,7 +74,12 @@ from evenhand_proxy.decoding.dialect_vllm import (
     VLLM_OPENAI_COMPLETIONS,
     VLLM_OPENAI_RESPONSES,
 )
-from evenhand_proxy.decoding.dialect_zhipu import ZHIPU_GLM, ZHIPU_SDK_REWRITES
+from evenhand_proxy.decoding.dialect_zhipu import (
+    ZHIPU_GLM,
+    ZHIPU_GLM_45,
+    ZHIPU_GLM_EARLIER,
+    ZHIPU_SDK_REWRITES,
+)
 
 Route = Literal["chat", "completions", "embeddings", "responses"]
 
@@ -142,7 +152,18 @@ VARIANTS: Final[Mapping[str, tuple[tuple[str, Dialect], ...]]] = MappingProxyTyp
             ("o[1-9]*", OPENAI_REASONING_RESPONSES),
         ),
         MOONSHOT_KIMI.name: (("kimi-k2.[56]*", MOONSHOT_KIMI_FIXED),),
-        DEEPSEEK_API.name: (("deepseek-v3-0324*", DEEPSEEK_V3_0324),),
+        DEEPSEEK_API.name: (
+            ("deepseek-v3-0324*", DEEPSEEK_V3_0324),
+            ("deepseek-reasoner*", DEEPSEEK_REASONER),
+        ),
+        ZHIPU_GLM.name: (
+            ("glm-4.5*", ZHIPU_GLM_45),
+            ("glm-4*", ZHIPU_GLM_EARLIER),
+            ("glm-z1*", ZHIPU_GLM_EARLIER),
+            ("glm-5", ZHIPU_GLM_EARLIER),
+            ("glm-5-*", ZHIPU_GLM_EARLIER),
+            ("glm-5.[01]*", ZHIPU_GLM_EARLIER),
+        ),
         ANTHROPIC_MESSAGES.name: (
             ("*opus-4[.-][78]*", ANTHROPIC_FIXED),
             ("*opus-5*", ANTHROPIC_FIXED),
@@ -154,9 +175,9 @@ VARIANTS: Final[Mapping[str, tuple[tuple[str, Dialect], ...]]] = MappingProxyTyp
         DASHSCOPE_QWEN.name: (
             ("qwen3.8*", DASHSCOPE_QWEN38),
             ("glm*", DASHSCOPE_SUPPLIERS),
-            ("kimi*", DASHSCOPE_SUPPLIERS),
-            ("deepseek*", DASHSCOPE_SUPPLIERS),
-            ("minimax*", DASHSCOPE_SUPPLIERS),
+            ("kimi*", DASHSCOPE_WITHOUT_TOP_K),
+            ("deepseek*", DASHSCOPE_WITHOUT_TOP_K),
+            ("minimax*", DASHSCOPE_WITHOUT_TOP_K),
         ),
     }
 )
@@ -195,8 +216,13 @@ def dialect_for(engine: str, route: str, model: str, *, translated: bool = False
         found = TRANSLATED.get(engine, found)
     if found is None:
         return None
+    return variant_of(found, model)
+
+
+def variant_of(dialect: Dialect, model: str) -> Dialect:
+    """Give the dialect that stands in the place of one for a model, itself where none does."""
     plain = model.rpartition("/")[2].lower()
-    for pattern, variant in VARIANTS.get(found.name, ()):
+    for pattern, variant in VARIANTS.get(dialect.name, ()):
         if fnmatchcase(plain, pattern):
             return variant
-    return found
+    return dialect

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from evenhand_proxy.decoding.asked import Draft
-from evenhand_proxy.decoding.dialect import Interaction, Over, Range, Rewrite, Test, Typed
+from evenhand_proxy.decoding.dialect import Interaction, Over, Range, Rewrite, Test
 from evenhand_proxy.decoding.edits import at
 from evenhand_proxy.decoding.record import ParameterRecord, Violation
 from evenhand_proxy.decoding.settle import Ground
@@ -124,7 +124,10 @@ class Effects:
 
     def interact(self) -> None:
         """Apply the dialect's interactions."""
+        asked = self._drafts.keys()
         for interaction in self._ground.dialect.interactions:
+            if not interaction.defaults and asked.isdisjoint(interaction.on):
+                continue
             for name, test in interaction.when.items():
                 if not self._holds(name, test):
                     break
@@ -169,17 +172,17 @@ class Effects:
         )
 
     def _holds(self, name: str, test: Test) -> bool:
-        if test == "sent":
+        if isinstance(test, str):
             return self._sent(name)
         value = self.value(name)
+        if isinstance(test, tuple):
+            return _among(value, test)
         if isinstance(test, Range):
             return is_number(value) and value in test
         if isinstance(test, Over):
             other = self.value(test.other)
             return is_number(value) and is_number(other) and other >= 0 and value > other
-        if isinstance(test, Typed):
-            return isinstance(value, dict) and value.get("type") in test.types
-        return any(value == each and type(value) is type(each) for each in test)
+        return isinstance(value, dict) and value.get("type") in test.types
 
     def _rewrite(self, name: str, value: Any, rewrite: Rewrite) -> None:
         becomes = rewrite.becomes
@@ -200,13 +203,15 @@ class Effects:
             return  # its own value is at fault already
         if draft is None:
             record = self._records.get(name) or ParameterRecord(name, "defaulted")
+            known = record.evidence not in (None, "unknown")
             reason = f"{record.reason}; {rewrite.reason}" if record.reason else rewrite.reason
             self._records[name] = replace(
                 record,
                 effective=effective,
                 source="engine-rewrite",
-                evidence=record.evidence or "modelled",
-                reason=reason,
+                evidence=record.evidence if known else "modelled",
+                # Whatever the default is, it gives way.
+                reason=reason if known else rewrite.reason,
             )
             return
         sent = draft.sent is not ABSENT and draft.sent is not None
@@ -232,9 +237,17 @@ class Effects:
                 self._refuse(name, interaction.reason)
                 continue
             self.violate(name, draft.value, interaction.reason)
+            if interaction.unchecked:
+                self._pardon(draft)
             draft.effective = default
             draft.action, draft.source = "not-honoured", "engine-rewrite"
             draft.because(interaction.reason)
+
+    def _pardon(self, draft: Draft) -> None:
+        """Take back that the engine refuses a value, which it turns out not to look at."""
+        verdict = f"; {self._ground.dialect.engine} answers with an error"
+        if draft.reason is not None and draft.reason.endswith(verdict):
+            draft.reason, draft.evidence = draft.reason.removesuffix(verdict), "modelled"
 
     def _default(self, name: str, value: Any, reason: str) -> None:
         draft = self._drafts.get(name)
@@ -247,8 +260,8 @@ class Effects:
         record = self._records.get(name) or ParameterRecord(name, "defaulted", evidence="modelled")
         if record.evidence == "attested" or record.action != "defaulted":
             return
-        self._records[name] = replace(
-            record, effective=value, source="engine", evidence="modelled", reason=reason
+        self._records[name] = ParameterRecord(
+            name, "defaulted", effective=value, source="engine", evidence="modelled", reason=reason
         )
 
     def _crowd_out(self, draft: Draft, reason: str) -> None:
@@ -272,6 +285,13 @@ class Effects:
             return
         fix = f"Leave {name} out, or change what it depends on."
         self._ground.violations.append(Violation(name, value, reason, fix))
+
+
+def _among(value: Any, known: tuple[Any, ...]) -> bool:
+    for each in known:  # noqa: SIM110 - a generator in any() costs as much as all else here
+        if value == each and type(value) is type(each):
+            return True
+    return False
 
 
 def _computed(value: float, times: float, plus: float) -> float:

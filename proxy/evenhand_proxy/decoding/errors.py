@@ -2,15 +2,19 @@
 
 from typing import Any
 
+from evenhand_proxy.decoding.vocabulary import ABSENT
+
 
 class DecodingError(ValueError):
     """A decoding parameter, profile or setting that cannot be used.
 
-    The message names the parameter, the value, the reason and the fix.
+    The message names the parameter, the value, the reason and the fix. The value is ABSENT where
+    the reason names it, or where it is not at fault.
     """
 
     def __init__(self, parameter: str, value: Any, reason: str, fix: str) -> None:
-        super().__init__(f"{parameter}: {value!r} {reason}; {fix}")
+        about = f"{parameter}: " if parameter else ""
+        super().__init__(f"{about}{'' if value is ABSENT else f'{value!r} '}{reason}; {fix}")
         self.parameter = parameter
         self.value = value
         self.reason = reason

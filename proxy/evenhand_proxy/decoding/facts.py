@@ -17,6 +17,8 @@ RESTARTS = frozenset(("random_seed",))
 class EngineFacts:
     """The served engine's identity and the defaults that it brings along.
 
+    told: whether the engine answered; if not, its flags may have replaced any default of a rule
+        that says so (`Rule.from_server`).
     engine: `sglang`, `vllm`, `llamacpp`, `ollama`, `tgi`, `transformers`, `mistral`, `openai`.
     version, weights: as the engine reports them; None where it does not.
     flags: server settings that a rule may need (`Need.flag`); a missing flag is unknown.
@@ -55,6 +57,7 @@ class EngineFacts:
     attested: Mapping[str, str] = field(default_factory=dict)
     attestation_id: str | None = None
     attested_route: str | None = None
+    told: bool = True
     _identity: Mapping[str, Any] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

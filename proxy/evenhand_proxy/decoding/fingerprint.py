@@ -2,9 +2,10 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from evenhand_proxy.decoding.parameters import PARAMETERS
 from evenhand_proxy.decoding.record import ParameterRecord
 from evenhand_proxy.decoding.vocabulary import ABSENT
 
@@ -24,6 +25,13 @@ def _json(value: Any) -> str:
     return json.dumps(canonical(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
+def _number(value: Any) -> str | None:
+    """Write a number as `_json` would, in a tenth of the time; None for anything else."""
+    if type(value) is int or (type(value) is float and value % 1):
+        return repr(value)
+    return repr(int(value)) if type(value) is float and value.is_integer() else None
+
+
 class Fingerprint:
     """Digests records of one model at one engine.
 
@@ -31,6 +39,7 @@ class Fingerprint:
     `{"effective": {...}, "engine": {...}, "model": ...}`. Of a parameter that the engine has, the
     effective value counts; where nobody knows it, what was sent, under the name with a question
     mark. Parameters that the engine lacks act only through others, which are there themselves.
+    A field of the client's own that the engine may read counts like a value that nobody knows.
     """
 
     def __init__(
@@ -46,11 +55,12 @@ class Fingerprint:
         self._written = {name: self._write(name, each) for name, each in defaults.items()}
         self._tail = f'}},"engine":{_json(engine)},"model":{_json(model)}}}'
 
-    def of(self, records: Mapping[str, ParameterRecord]) -> str:
+    def of(self, records: Iterable[ParameterRecord]) -> str:
         """Give the fingerprint of a request's records."""
         defaults, written = self._defaults, self._written
         parts = []
-        for name, record in records.items():
+        for record in records:
+            name = record.name
             part = written[name] if defaults.get(name) is record else self._write(name, record)
             if part:
                 parts.append(part)
@@ -60,7 +70,7 @@ class Fingerprint:
 
     def _write(self, name: str, record: ParameterRecord) -> str:
         if name not in self._acting:
-            return ""
+            return self._stranger(record)
         value = record.effective
         if value is ABSENT:
             if record.sent is ABSENT or record.sent is None:
@@ -70,6 +80,9 @@ class Fingerprint:
             value = [value]
         if value == [] or value == {}:
             return ""
-        if type(value) is int or (type(value) is float and value % 1):
-            return f'"{name}":{value!r}'
-        return f'"{name}":{_json(value)}'
+        return f'"{name}":{_number(value) or _json(value)}'
+
+    def _stranger(self, record: ParameterRecord) -> str:
+        if record.name in PARAMETERS or record.action != "passed":
+            return ""
+        return f"{json.dumps(f'{record.name}?')}:{_json(record.sent)}"

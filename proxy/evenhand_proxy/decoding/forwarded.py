@@ -5,17 +5,19 @@ drops, renames and additions become facts of the record.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from evenhand_proxy.decoding.asked import CLIENT, Draft, Inbound, gather
+from evenhand_proxy.decoding.asked import CLIENT, Draft, Inbound, gather, joined
 from evenhand_proxy.decoding.dialect import Dialect
 from evenhand_proxy.decoding.facts import EngineFacts
 from evenhand_proxy.decoding.fingerprint import canonical
 from evenhand_proxy.decoding.forms import read
 from evenhand_proxy.decoding.parameters import ORDER, SPELLINGS
+from evenhand_proxy.decoding.policy import PolicyRule
 from evenhand_proxy.decoding.record import ParameterRecord, Violation
+from evenhand_proxy.decoding.refusals import unsent
 from evenhand_proxy.decoding.resolve import Resolution, Resolver
 from evenhand_proxy.decoding.speech import speaks, speech_of
 from evenhand_proxy.decoding.vocabulary import ABSENT, Action
@@ -32,6 +34,9 @@ _SCHEMA: Final = frozenset(("response_format", "json_schema"))
 
 _IN_WORDS: Final = frozenset(("response_format", "json_schema", "tool_choice"))
 """What translators put into the messages where a provider has no field for it."""
+
+_BOUNDING: Final = frozenset(("pin", "cap", "floor", "forbid"))
+"""Actions of rules that also hold for what a translator writes."""
 
 _ASKED_FOR: Final = frozenset(("client", "profile", "policy"))
 
@@ -68,14 +73,19 @@ class Readback:
         self._resolver = Resolver(
             dialect, model=model, facts=facts, route=route, inbound=self._speech
         )
+        self._asking = joined(CLIENT, self._speech)
         self._title = dialect.title
         self._engine = dialect.engine
         self._by = by
 
-    def read(self, planned: Resolution, written: Written) -> Resolution:
+    def read(
+        self, planned: Resolution, written: Written, rules: tuple[PolicyRule, ...] = ()
+    ) -> Resolution:
         """Give the resolution of what was asked, with what stands on the wire as `sent`.
 
-        `planned` is the resolution of what was asked. Never raises on any JSON.
+        `planned` is the resolution of what was asked, `rules` those of the policy that it was put
+        to: where the translator writes what they do not allow, the request is refused. Never raises
+        on any JSON.
         """
         body = written.document if isinstance(written.document, Mapping) else {}
         found = self._resolver.resolve(body)
@@ -91,7 +101,7 @@ class Readback:
         joint = _Joint(
             {record.name: record for record in planned.record.parameters if _given(record)},
             wrote,
-            _places(written.asked),
+            _places(written.asked, self._asking),
             places,
             self._by,
             self._engine,
@@ -99,15 +109,40 @@ class Readback:
             violations,
         )
         names = sorted(joint.asked.keys() | wrote.keys(), key=_order)
+        against = tuple(self._against(rules, body, planned))
+        parameters = tuple(joint.record(name) for name in names)
+        refused = {each.parameter: each.reason for each in against}
+        if planned.record.mode == "strict":
+            refused = {each.parameter: str(each) for each in _once(joint.violations)} | refused
+        if refused:
+            parameters = unsent(parameters, refused)
         record = replace(
             found.record,
             mode=planned.record.mode,
-            parameters=tuple(joint.record(name) for name in names),
+            parameters=parameters,
             profiles=planned.record.profiles,
             policy=planned.record.policy,
             policy_hits=planned.record.policy_hits,
         )
-        return replace(planned, record=record, violations=_once(joint.violations))
+        refusals = (*planned.refusals, *against)
+        return replace(
+            planned, record=record, violations=_once(joint.violations), refusals=refusals
+        )
+
+    def _against(
+        self, rules: tuple[PolicyRule, ...], body: Mapping[str, Any], planned: Resolution
+    ) -> Iterator[Violation]:
+        """Say where what was written goes against a rule that held for what was asked."""
+        if not any(rule.enforce and rule.action in _BOUNDING for rule in rules):
+            return
+        sent = {each.name for each in planned.record.parameters if each.sent is not ABSENT}
+        for hit in self._resolver.resolve(body, rules=rules).record.policy_hits:
+            stands = hit.old is not ABSENT and hit.old is not None
+            lost = hit.action in ("cap", "floor") and hit.parameter in sent
+            if hit.enforced and hit.action in _BOUNDING and (stands or lost):
+                what = f"wrote {_shown(hit.old)}" if stands else "left it out"
+                reason = f"{hit.reason}, and {self._by} {what}"
+                yield Violation(hit.parameter, hit.old, reason, "Ask whoever runs this proxy.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,17 +305,8 @@ class _Joint:
 def refused(planned: Resolution, field: str, reason: str) -> Resolution:
     """Give the resolution of a request of which a translator refuses a field: nothing is sent."""
     culprit = SPELLINGS.get(field, field)
-
-    def unsent(record: ParameterRecord) -> ParameterRecord:
-        if record.name == culprit:
-            told = replace(record, action="refused", reason=_also(record.reason, reason))
-        elif record.sent is ABSENT:
-            return record
-        else:
-            told = replace(record, reason=_also(record.reason, f"not sent: {culprit} is refused"))
-        return replace(told, sent=ABSENT, effective=ABSENT, evidence=None)
-
-    parameters = tuple(unsent(each) for each in planned.record.parameters)
+    said = next((each.reason for each in planned.record.parameters if each.name == culprit), None)
+    parameters = unsent(planned.record.parameters, {culprit: _also(said, reason) or reason})
     return replace(planned, record=replace(planned.record, parameters=parameters))
 
 

@@ -73,6 +73,7 @@ def _under(wire: str, form: Form, others: Collection[str], name: str, own: Rule)
         kind="any",
         default=own.default if writable else ABSENT,
         from_model=own.from_model,
+        from_server=own.from_server,
         by_model=own.by_model,
         null=own.null,
         evidence=own.evidence,

@@ -12,6 +12,8 @@ FLAGS: Final[Mapping[str, str]] = {
     "sampling_defaults": "sampling_defaults",
     "preferred_sampling_params": "preferred_sampling_params",
     "enable_deterministic_inference": "deterministic",
+    "enable_custom_logit_processor": "custom_logit_processor",
+    "reasoning_parser": "reasoning_parser",
     "random_seed": "random_seed",
     "chat_template": "chat_template",
     "dtype": "dtype",
@@ -25,6 +27,13 @@ the server does not report), and their names in the facts."""
 
 _APART: Final = frozenset(("preferred_sampling_params", "max_new_tokens_limit"))
 """Those that stand in the facts as values of their own, not as flags."""
+
+_SEEDED: Final[Mapping[str, float]] = {"min_p": 0}
+"""The most that deterministic mode takes: its sampler asserts that there is no min_p
+(sglang 0.5.20 srt/layers/sampler.py top_k_top_p_min_p_sampling_from_probs_torch)."""
+
+_OFF_WHERE_NULL: Final = frozenset(("reasoning_parser",))
+"""Those of which null says that there is none, where the others' null says nothing."""
 
 _SET_BY_RESPONSES: Final = frozenset(
     ("temperature", "top_p", "max_tokens", "presence_penalty", "frequency_penalty", "stop")
@@ -60,6 +69,7 @@ def sglang(told: Told) -> EngineFacts:
             if name in FLAGS and name not in _APART
         },
         model_defaults=found.values,
+        limits=_SEEDED if said.get("enable_deterministic_inference") else {},
         template=digest(told.hints.template) if told.hints.template else None,
         transformers=library,
         route_defaults=_by_route(found.values, preferred),
@@ -71,8 +81,12 @@ def sglang(told: Told) -> EngineFacts:
 
 
 def _said(answer: Mapping[str, Any]) -> dict[str, Any]:
-    said = {name: answer[name] for name in FLAGS if answer.get(name) is not None}
-    scalar = (str, int, float, bool)
+    said = {
+        name: answer[name]
+        for name in FLAGS
+        if answer.get(name) is not None or (name in answer and name in _OFF_WHERE_NULL)
+    }
+    scalar = (str, int, float, bool, type(None))
     return {
         name: value
         for name, value in said.items()

@@ -22,6 +22,9 @@ FLAGS: Final = (
 """Server flags that bear on an answer (`batch_invariant` is VLLM_BATCH_INVARIANT of the
 environment). vLLM reports them only under VLLM_SERVER_DEV_MODE."""
 
+_VOCABULARY: Final = 2**31 - 1
+"""More tokens than any vocabulary has."""
+
 
 def vllm(told: Told) -> EngineFacts:
     """Read version and model; the flags come from the config unless the server shows them."""
@@ -43,7 +46,6 @@ def vllm(told: Told) -> EngineFacts:
         transformers=library,
         flags=said,
     )
-    most = number(said.get("max_logprobs"))
     return EngineFacts(
         "vllm",
         version=version,
@@ -54,7 +56,7 @@ def vllm(told: Told) -> EngineFacts:
             if name in said and name != "override_generation_config"
         },
         model_defaults=found.values,
-        limits={} if most is None or most < 0 else {"top_logprobs": most},
+        limits=_logprobs(number(said.get("max_logprobs"))),
         template=digest(told.hints.template) if told.hints.template else None,
         transformers=library,
         caps=found.caps,
@@ -71,6 +73,13 @@ def _said(answer: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(invariant, bool | int):
         said["batch_invariant"] = bool(invariant)
     return said
+
+
+def _logprobs(most: float | None) -> dict[str, float]:
+    """Read --max-logprobs, which bounds both routes' counts; -1 is the size of the vocabulary."""
+    if most is None:
+        return {}
+    return dict.fromkeys(("logprobs", "top_logprobs"), _VOCABULARY if most < 0 else most)
 
 
 def _library(answer: Mapping[str, Any]) -> str | None:

@@ -214,7 +214,7 @@ _PENALTIES = (
 _SHAPE = (
     _parameter(
         "response_format",
-        "object",
+        "format",
         "OpenAI's object: text, json_object or json_schema",
         "The form that the answer must have.",
         "text.format",

@@ -177,13 +177,13 @@ _Found = tuple[Any, str] | None
 def _default(rule: PolicyRule, request: Request) -> _Found:
     if request.asked(rule.parameter) is not ABSENT or request.lacks(rule.parameter):
         return None
-    return rule.value, f"gives {shown(rule.value)} where nothing is asked"
+    return rule.value, f"gives {rule.parameter} {shown(rule.value)} where nothing is asked"
 
 
 def _pin(rule: PolicyRule, request: Request) -> _Found:
     if _equal(request.asked(rule.parameter), rule.value):
         return None
-    return rule.value, f"pins it to {shown(rule.value)}"
+    return rule.value, f"pins {rule.parameter} to {shown(rule.value)}"
 
 
 def _cap(rule: PolicyRule, request: Request) -> _Found:
@@ -191,11 +191,11 @@ def _cap(rule: PolicyRule, request: Request) -> _Found:
     if asked is ABSENT and request.lacks(name):
         return None
     if asked is not ABSENT and not is_number(asked):
-        return ABSENT, f"caps it at {rule.value}, and {shown(asked)} is not a number"
+        return ABSENT, f"caps {name} at {rule.value}, and {shown(asked)} is not a number"
     acting = request.acting(name)
     if is_number(acting) and not no_bound(name, acting) and acting <= rule.value:
         return None
-    return rule.value, f"caps it at {rule.value}"
+    return rule.value, f"caps {name} at {rule.value}"
 
 
 def _floor(rule: PolicyRule, request: Request) -> _Found:
@@ -203,23 +203,26 @@ def _floor(rule: PolicyRule, request: Request) -> _Found:
     if asked is ABSENT and request.lacks(name):
         return None
     if asked is not ABSENT and not is_number(asked):
-        return ABSENT, f"demands at least {rule.value}, and {shown(asked)} is not a number"
+        said = f"demands a {name} of at least {rule.value}"
+        return ABSENT, f"{said}, and {shown(asked)} is not a number"
     acting = request.acting(name)
     if not is_number(acting):
         enough = name in ABSENT_MEANS_NO_BOUND
     else:
         enough = no_bound(name, acting) or acting >= rule.value
-    return None if enough else (rule.value, f"raises it to {rule.value}")
+    return None if enough else (rule.value, f"raises {name} to {rule.value}")
 
 
 def _forbid(rule: PolicyRule, request: Request) -> _Found:
-    return None if request.asked(rule.parameter) is ABSENT else (ABSENT, "forbids it")
+    return (
+        None if request.asked(rule.parameter) is ABSENT else (ABSENT, f"forbids {rule.parameter}")
+    )
 
 
 def _require(rule: PolicyRule, request: Request) -> _Found:
     if request.asked(rule.parameter) is not ABSENT or request.lacks(rule.parameter):
         return None
-    return ABSENT, "requires it to be given"
+    return ABSENT, f"requires {rule.parameter}, and nobody gave it"
 
 
 def _equal(old: Any, new: Any) -> bool:

@@ -91,7 +91,9 @@ class Request:
         if self.dialect is None:
             return False
         rule = self.dialect.get(name)
-        return rule is None or (rule.wire is None and not rule.equivalent)
+        if rule is None or rule.wire is not None:
+            return rule is None
+        return not any(isinstance(value, bool) for value in rule.equivalent)
 
     def acting(self, name: str) -> Any:
         """Give the number that acts; ABSENT where none bounds anything or nobody knows it.
@@ -158,11 +160,24 @@ def _other_cases(name: str, request: Request) -> Iterator[Way]:
 
     Go's encoding/json, and so Ollama, prefers an exact key but accepts any case-folded one.
     """
-    for key, value in request.body.items():
-        if key in SPELLINGS or SPELLINGS.get(key.casefold()) != name:
+    rule = None if request.dialect is None else request.dialect.get(name)
+    own = () if rule is None or rule.wire is None else (rule.wire, *rule.accepts)
+    words = {path.casefold(): path for path in (*PARAMETERS[name].spellings, *own)}
+    for path, value in _paths(request.body):
+        meant = words.get(path.casefold())
+        if meant is None or path == meant or path in SPELLINGS:
             continue
-        said = f"is about it, and some engines read {key!r} as {key.casefold()}"
-        yield Way(name, ABSENT, said, (key, value))
+        said = f"is about {name}, and some engines read {path!r} as {meant}"
+        yield Way(name, ABSENT, said, (path, value))
+
+
+def _paths(body: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Give the fields of a body, and those of its objects, by dotted path."""
+    for key, value in body.items():
+        yield key, value
+        if isinstance(value, Mapping):
+            for inner, item in value.items():
+                yield f"{key}.{inner}", item
 
 
 def shown(value: Any, *, whole: bool = False) -> str:

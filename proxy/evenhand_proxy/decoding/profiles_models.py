@@ -75,6 +75,11 @@ MODELS: Final[tuple[tuple[str, Mapping[str, Any], str], ...]] = (
         "model card of zai-org/GLM-4.7 and GLM-4.7-Flash, the default of its evaluations",
     ),
     (
+        "glm-4.7-checkpoint",
+        {"temperature": 1.0},
+        "generation_config.json of zai-org/GLM-4.7, which has no top_p",
+    ),
+    (
         "glm-4.7-swe",
         {"temperature": 0.7, "top_p": 1.0, "max_tokens": 16384},
         "model card of zai-org/GLM-4.7, Terminal Bench and SWE-bench",

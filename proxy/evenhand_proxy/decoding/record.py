@@ -172,9 +172,9 @@ class DecodingRecord:
 
 
 def _change(record: ParameterRecord) -> Change:
-    """Give what a value became: what was sent, or what the engine made of it."""
+    """Give what a value became: the effective one, or what was sent in place of what was asked."""
     sent_as_asked = record.action in ("clamped", "not-honoured", "passed")
-    new = record.effective if sent_as_asked or record.sent is ABSENT else record.sent
+    new = record.effective if record.effective is not ABSENT or sent_as_asked else record.sent
     reason = record.reason or record.action
     return Change(record.name, record.action, record.requested, new, reason)
 

@@ -7,7 +7,7 @@ It never raises on any JSON: what cannot be honoured becomes a violation, and th
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from evenhand_proxy.decoding.asked import CLIENT, Draft, Inbound, fill, gather, translate_meanings
@@ -17,7 +17,7 @@ from evenhand_proxy.decoding.edits import at, edited
 from evenhand_proxy.decoding.effects import Effects, strategy
 from evenhand_proxy.decoding.facts import EngineFacts
 from evenhand_proxy.decoding.fingerprint import Fingerprint
-from evenhand_proxy.decoding.lookalikes import strangers
+from evenhand_proxy.decoding.lookalikes import leftovers, strangers
 from evenhand_proxy.decoding.parameters import ORDER
 from evenhand_proxy.decoding.policy import PolicyRule, apply
 from evenhand_proxy.decoding.profiles import Profile
@@ -27,6 +27,7 @@ from evenhand_proxy.decoding.record import (
     PolicyHit,
     Violation,
 )
+from evenhand_proxy.decoding.refusals import unsent
 from evenhand_proxy.decoding.settle import Ground, settle, tell_beaten
 from evenhand_proxy.decoding.values import alike
 from evenhand_proxy.decoding.vocabulary import ABSENT, Mode
@@ -118,16 +119,14 @@ class Resolver:
 
         """
         drafts = gather(body, self._inbound)
-        came = _paths(drafts, self._rules)
         fill(drafts, profiles)
         translate_meanings(drafts, self._rules)
         hits: tuple[PolicyHit, ...] = ()
         if rules:
-            hits = apply(rules, drafts, self._default_value)
+            hits = apply(rules, drafts, self._default_value, self._rules, body)
             translate_meanings(drafts, self._rules)
-        ground = Ground(
-            self._dialect, self._rules, self._facts, self._defaults, self._route, self._rewrites
-        )
+        came = _paths(drafts, self._rules)
+        ground = self._ground()
         for draft in drafts.values():
             settle(draft, ground)
         records = self._defaults.copy()
@@ -137,26 +136,43 @@ class Resolver:
         effects.interact()
         strategy(drafts, effects)
         unknown = strangers(body, self._dialect, self._words, ground.violations)
-        if self._mode == "strict" and ground.violations:
-            unknown = _refuse(drafts, unknown, ground.violations)
-            came += [stranger.name for stranger in unknown]
+        unknown += leftovers(body, self._dialect, self._inbound, ground.violations)
+        came += [each.name for each in unknown if each.action == "dropped"]
         for name, draft in drafts.items():
             records[name] = _record(draft)
         if len(records) > len(self._defaults):
             records = {name: records[name] for name in sorted(records, key=ORDER.__getitem__)}
         remove, put = self._edit(body, came, drafts, records)
+        refusals, parameters = _refusals(hits), (*records.values(), *unknown)
+        strictly = ground.violations if self._mode == "strict" else ()
+        if strictly or refusals:
+            parameters = unsent(parameters, _culprits(drafts, strictly, refusals))
+            remove, put = self._everything(body, parameters), {}
         record = DecodingRecord(
             model=self._model,
             engine=self._facts.engine,
             engine_identity=self._identity,
             mode=self._mode,
-            fingerprint=self._fingerprint.of(records),
-            parameters=(*records.values(), *unknown),
+            fingerprint=self._fingerprint.of(parameters),
+            parameters=parameters,
             profiles=tuple(profile.name for profile in profiles),
             policy=policy_digest,
             policy_hits=hits,
         )
-        return Resolution(record, tuple(ground.violations), _refusals(hits), remove, put)
+        return Resolution(record, tuple(ground.violations), refusals, remove, put)
+
+    def _ground(self) -> Ground:
+        return Ground(
+            self._dialect, self._rules, self._facts, self._defaults, self._route, self._rewrites
+        )
+
+    def _everything(
+        self, body: Mapping[str, Any], parameters: Sequence[ParameterRecord]
+    ) -> tuple[str, ...]:
+        """Give every path that bears on decoding: of a refused request nothing is sent."""
+        came = gather(body, self._inbound).values()
+        paths = [path for draft in came for path in (draft.spelling, *(draft.beaten or ())) if path]
+        return (*paths, *(each.name for each in parameters if each.name not in ORDER))
 
     def _default_value(self, name: str) -> Any:
         record = self._defaults.get(name)
@@ -225,7 +241,8 @@ def _paths(drafts: Mapping[str, Draft], rules: Mapping[str, Rule]) -> list[str]:
             rule = rules.get(draft.name)
             read = () if rule is None or rule.wire is None else (rule.wire, *rule.accepts)
             for path, value in list(draft.beaten.items()):
-                if "." in path and path in read and alike(value, draft.requested):
+                stays = "." in path and path in read and draft.action == "passed"
+                if stays and alike(value, draft.requested):
                     del draft.beaten[path]
                 else:
                     paths.append(path)
@@ -253,35 +270,34 @@ def _order(item: tuple[str, Any]) -> int:
 
 def _record(draft: Draft) -> ParameterRecord:
     nobody = draft.value is ABSENT or (draft.action == "dropped" and draft.sent is ABSENT)
+    # What nobody knows has no effective value, whatever the engine's rules were read with.
+    effective = ABSENT if draft.evidence == "unknown" else draft.effective
     return ParameterRecord(
         draft.name,
         draft.action,
         draft.requested,
         draft.value,
         draft.sent,
-        draft.effective,
+        effective,
         None if nobody and draft.effective is ABSENT else draft.source,
         draft.evidence,
         draft.reason,
     )
 
 
-def _refuse(
-    drafts: Mapping[str, Draft], unknown: Sequence[ParameterRecord], violations: list[Violation]
-) -> list[ParameterRecord]:
-    """Send nothing of what cannot be honoured; give the records of unknown fields anew."""
-    told = {violation.parameter: f"{violation.reason}. {violation.fix}" for violation in violations}
-    for name, reason in told.items():
+def _culprits(
+    drafts: Mapping[str, Draft], violations: Sequence[Violation], refusals: Sequence[Violation]
+) -> dict[str, str]:
+    """Give what a request is refused for, each with its reason; the policy's word goes first."""
+    told = {each.parameter: f"{each.reason}. {each.fix}" for each in violations}
+    told |= {each.parameter: each.reason for each in reversed(refusals)}
+    for name in told:
         draft = drafts.get(name)
-        if draft is not None:
-            draft.action, draft.evidence, draft.reason = "refused", None, reason
-            draft.sent = draft.effective = ABSENT
-            if draft.beaten:
-                tell_beaten(draft)
-    return [
-        replace(each, action="refused", sent=ABSENT, evidence=None, reason=told[each.name])
-        for each in unknown
-    ]
+        if draft is not None and draft.beaten:
+            draft.reason = told[name]
+            tell_beaten(draft)
+            told[name] = draft.reason
+    return told
 
 
 def _refusals(hits: Sequence[PolicyHit]) -> tuple[Violation, ...]:

@@ -5,10 +5,13 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from evenhand_proxy.decoding.asked import CLIENT, gather
 from evenhand_proxy.decoding.dialect import ANY
+from evenhand_proxy.decoding.edits import at, edited
 from evenhand_proxy.decoding.errors import DecodingError
 from evenhand_proxy.decoding.parameters import PARAMETERS, SPELLINGS
 from evenhand_proxy.decoding.values import fault
+from evenhand_proxy.decoding.vocabulary import ABSENT
 
 SHOWN = 20
 """How many known names a hint lists."""
@@ -37,11 +40,11 @@ def parse_setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     name = name.strip()
     if not equals:
-        raise DecodingError("setting", text, "has no '='", "write NAME=VALUE, as in temperature=0")
+        raise DecodingError("", text, "has no '='", "write NAME=VALUE, as in temperature=0")
+    if not name:
+        raise DecodingError("", text, "names no parameter", "write NAME=VALUE, as in temperature=0")
     if name not in SPELLINGS:
-        raise DecodingError(
-            name, value, "is set on no known decoding parameter", nearest(name, list(SPELLINGS))
-        )
+        raise _no_parameter(name)
     try:
         parsed = json.loads(value)
     except ValueError:
@@ -57,23 +60,67 @@ def parse_setting(text: str) -> tuple[str, Any]:
 def canonical(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """Give the parameters of a profile under their canonical names.
 
+    They are read as a client's body is, so that an object such as `{"thinking": {"type":
+    "disabled"}}` says the same in both; a dotted name leads into an object too.
+
     Raises:
         DecodingError: a name that is no decoding parameter, two names of one parameter, or a value
             of the wrong type; null is no value here.
     """
+    body = _nested(parameters)
+    _check_names(body)
     found: dict[str, Any] = {}
-    for spelling, value in parameters.items():
-        name = SPELLINGS.get(spelling)
-        if name is None:
-            hint = nearest(spelling, list(SPELLINGS))
-            raise DecodingError(spelling, value, "is set on no known decoding parameter", hint)
-        if name in found:
-            raise DecodingError(spelling, value, f"names {name} once more", "keep one of them")
-        wrong = fault(value, PARAMETERS[name].kind, ANY)
+    for name, draft in gather(body).items():
+        spelling = draft.spelling or name
+        for other in draft.beaten or ():
+            raise DecodingError(other, ABSENT, f"names {name} once more", "keep one of them")
+        wrong = fault(draft.value, PARAMETERS[name].kind, ANY)
         if wrong is not None:
-            raise DecodingError(spelling, value, wrong.reason, wrong.fix)
-        found[name] = value
+            raise DecodingError(spelling, ABSENT, wrong.reason, _in_sentence(wrong.fix))
+        if draft.unread:
+            fix = f"write {spelling} as its documents say"
+            raise DecodingError(spelling, draft.value, f"is no way to write {name}", fix)
+        found[name] = draft.value
     return found
+
+
+def _nested(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the body that dotted names lead into."""
+    body: dict[str, Any] = {}
+    for path, value in parameters.items():
+        if "." in path and path in SPELLINGS:
+            if at(body, path) is not ABSENT:
+                raise DecodingError(path, ABSENT, "stands there twice", "keep one of them")
+            body = edited(body, (), {path: value})
+        elif isinstance(value, Mapping) and isinstance(body.get(path), Mapping):
+            body[path] = {**body[path], **value}
+        else:
+            body[path] = value
+    return body
+
+
+def _check_names(body: Mapping[str, Any]) -> None:
+    """Check that each name, and each within an object of parameters, means something."""
+    for name, value in body.items():
+        key = CLIENT.get(name)
+        if key is None:
+            raise _no_parameter(name)
+        if not key.itself and not (isinstance(value, Mapping) and value):
+            fix = f"write an object with {' or '.join(key.inside)}"
+            raise DecodingError(name, value, "sets no decoding parameter", fix)
+        if key.open or not isinstance(value, Mapping):
+            continue
+        for child in value if key.inside else ():
+            if child not in key.inside:
+                raise _no_parameter(f"{name}.{child}")
+
+
+def _no_parameter(name: str) -> DecodingError:
+    return DecodingError(name, ABSENT, "is no decoding parameter", nearest(name, list(SPELLINGS)))
+
+
+def _in_sentence(fix: str) -> str:
+    return f"{fix[:1].lower()}{fix[1:].rstrip('.')}"
 
 
 def split_model(name: str) -> tuple[str, str | None]:

@@ -144,7 +144,7 @@ def _honour(draft: Draft, rule: Rule, ground: Ground) -> None:
     if wrong is not None:
         _wrong(draft, wrong, rule, ground)
         return
-    verdict = facts.attested.get(draft.name) if ground.route == facts.attested_route else None
+    verdict = facts.attested.get(_tested(draft)) if ground.route == facts.attested_route else None
     if rule.needs is not None and verdict != "applied":
         _need(draft, rule.needs, ground)
     cap = facts.caps.get(draft.name)
@@ -195,6 +195,11 @@ def _need(draft: Draft, needs: Need, ground: Ground) -> None:
     ground.violations.append(Violation(draft.name, draft.value, needs.reason, fix))
     draft.action, draft.source = "not-honoured", "engine"
     draft.because(needs.reason)
+
+
+def _tested(draft: Draft) -> str:
+    """Give the name under which an attestation tests what a draft asks for."""
+    return "greedy" if draft.name == "temperature" and draft.effective == 0 else draft.name
 
 
 def _attested(draft: Draft, verdict: str, ground: Ground) -> None:

@@ -17,6 +17,7 @@ _NAMES: Mapping[Kind, str] = {
     "strings": "a string or a list of strings",
     "integers": "a list of whole numbers",
     "map": "an object of token ids and numbers",
+    "format": "an object of a type such as text, json_object or json_schema",
     "object": "an object",
     "any": "anything",
 }
@@ -39,16 +40,30 @@ class Fault:
 def fault(
     value: Any, kind: Kind, bounds: Range = ANY, values: tuple[Any, ...] | None = None
 ) -> Fault | None:
-    """Say what is wrong with a value, or None if nothing is."""
+    """Say what is wrong with a value, or None if nothing is.
+
+    Where there are both bounds and listed values, numbers go by the bounds, all else by the list.
+    """
     if not FITS[kind](value):
         reason = f"{shown(value)} is not {_NAMES[kind]}"
         return Fault(reason, f"Send {_NAMES[kind]}.", mistyped=True)
-    if values is not None and not any(_same(value, known) for known in values):
+    if kind == "integer" and not -(2**63) <= value < 2**64:  # no engine holds more
+        reason = f"{shown(value)} does not fit into 64 bits"
+        return Fault(reason, "Send a smaller number.", mistyped=True)
+    if values is not None and not _named(value, values, bounds):
         listed = ", ".join(map(str, values))
+        if bounds is not ANY:
+            listed = f"{listed}, or a number in {bounds}"
         return Fault(f"{shown(value)} is not one of {listed}", f"Send one of {listed}.")
     if bounds is ANY:
         return None
     return _MEASURES[kind](value, bounds) if kind in _MEASURES else None
+
+
+_FORMATS = frozenset(
+    ("text", "json_object", "json_schema", "structural_tag", "grammar", "regex", "json")
+)
+"""Every type of a `response_format` that some engine has."""
 
 
 def alike(one: Any, other: Any) -> bool:
@@ -62,11 +77,27 @@ def alike(one: Any, other: Any) -> bool:
     return not isinstance(one, list) or all(map(alike, one, other))
 
 
+def _named(value: Any, values: tuple[Any, ...], bounds: Range) -> bool:
+    measured = bounds is not ANY and is_number(value)
+    return measured or any(_same(value, known) for known in values)
+
+
 def _outside(value: float, bounds: Range) -> Fault | None:
     if value in bounds:
         return None
     nearest = _clamp(value, bounds) if bounds.open == "none" else ABSENT
     return Fault(f"{value} lies outside {bounds}", f"Send a value in {bounds}.", nearest=nearest)
+
+
+def _number_outside(value: Any, bounds: Range) -> Fault | None:
+    return _outside(value, bounds) if is_number(value) else None
+
+
+def _length_outside(value: str, bounds: Range) -> Fault | None:
+    if len(value) in bounds:
+        return None
+    reason = f"{shown(value)} has {len(value)} characters where {bounds} are allowed"
+    return Fault(reason, f"Send {bounds} characters.")
 
 
 def _too_many(value: Any, bounds: Range) -> Fault | None:
@@ -90,16 +121,17 @@ def _biased(value: Any, bounds: Range) -> Fault | None:
 _MEASURES: Mapping[Kind, Callable[[Any, Range], Fault | None]] = {
     "number": _outside,
     "integer": _outside,
+    "text": _length_outside,
     "strings": _too_many,
     "map": _biased,
+    "any": _number_outside,
 }
 
 
 def is_number(value: Any) -> bool:
     """Whether a value is a finite number, which true and false are not."""
-    if isinstance(value, float):
-        return math.isfinite(value)
-    return isinstance(value, int) and not isinstance(value, bool)
+    kind = type(value)
+    return math.isfinite(value) if kind is float else kind is int
 
 
 def _is_integer(value: Any) -> bool:
@@ -112,6 +144,17 @@ def _is_strings(value: Any) -> bool:
     )
 
 
+def _is_bias(value: Any) -> bool:
+    if not isinstance(value, dict) or not all(map(is_number, value.values())):
+        return False
+    return all(isinstance(key, int) or key.isdecimal() for key in value)
+
+
+def _is_format(value: Any) -> bool:
+    kind = value.get("type") if isinstance(value, dict) else None
+    return isinstance(kind, str) and kind in _FORMATS
+
+
 FITS: Mapping[Kind, Callable[[Any], bool]] = MappingProxyType(
     {
         "number": is_number,
@@ -120,7 +163,8 @@ FITS: Mapping[Kind, Callable[[Any], bool]] = MappingProxyType(
         "text": lambda value: isinstance(value, str),
         "strings": _is_strings,
         "integers": lambda value: isinstance(value, list) and all(map(_is_integer, value)),
-        "map": lambda value: isinstance(value, dict) and all(map(is_number, value.values())),
+        "map": _is_bias,
+        "format": _is_format,
         "object": lambda value: isinstance(value, dict),
         "any": lambda _: True,
     }

@@ -10,7 +10,7 @@ from enum import Enum
 from typing import Final, Literal
 
 Kind = Literal[
-    "number", "integer", "boolean", "text", "strings", "integers", "map", "object", "any"
+    "number", "integer", "boolean", "text", "strings", "integers", "map", "object", "format", "any"
 ]
 Mode = Literal["report", "strict", "pin"]
 Source = Literal["client", "profile", "policy", "model", "engine", "engine-rewrite"]

@@ -18,7 +18,8 @@ def attested(facts: EngineFacts, file: Path) -> tuple[EngineFacts, str | None]:
 
     Returns:
         The facts, and why the document does not count if it does not: it cannot be read, or its
-        engine has another name, version or weights than the running one.
+        engine has another name, version or weights than the running one, or a proxy stood
+        between, whose policies may have changed what was asked.
 
     """
     try:
@@ -26,8 +27,9 @@ def attested(facts: EngineFacts, file: Path) -> tuple[EngineFacts, str | None]:
         document = json.loads(text)
     except (OSError, ValueError, RecursionError) as error:
         return facts, f"attestation {file} cannot be read: {error}"
-    if not isinstance(document, dict) or document.get("evenhand_attestation") != FORMAT:
-        return facts, f"{file} is no attestation of format {FORMAT}; make one with evenhand attest"
+    refusal = refusal_of(document, file)
+    if refusal is not None:
+        return facts, refusal
     tested, running = document.get("engine"), facts.identity()
     tested = tested if isinstance(tested, dict) else {}
     other = [name for name in _SAME if tested.get(name) != running.get(name)]
@@ -44,6 +46,15 @@ def attested(facts: EngineFacts, file: Path) -> tuple[EngineFacts, str | None]:
         attested_route=route if isinstance(route, str) else None,
     )
     return found, None
+
+
+def refusal_of(document: Any, file: Path) -> str | None:
+    """Say why a document counts for no engine at all; None if it may count for one."""
+    if not isinstance(document, dict) or document.get("evenhand_attestation") != FORMAT:
+        return f"{file} is no attestation of format {FORMAT}; make one with evenhand attest"
+    if document.get("through_proxy"):
+        return f"attestation {file} was made through a proxy; attest the engine itself"
+    return None
 
 
 def _verdicts(document: Any) -> dict[str, str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 from evenhand_proxy.decoding.generation_config import LEGACY_CONFIG_READERS, READS
 from evenhand_proxy.decoding.introspection import Checkpoint
+from evenhand_proxy.decoding.told import kind
 
 GENERATION_CONFIG = "generation_config.json"
 MOST_BYTES = 8 * 1024 * 1024
@@ -82,7 +83,7 @@ def _object(file: Path) -> Mapping[str, Any]:
         raise ValueError(f"it is larger than {MOST_BYTES} bytes")
     document = json.loads(file.read_text("utf-8"))
     if not isinstance(document, dict):
-        raise TypeError(f"it holds no object but a {type(document).__name__}")
+        raise TypeError(f"it holds no object but {kind(document)}")
     return document
 
 

@@ -25,6 +25,7 @@ BUSY: Final = frozenset((429, 502, 503, 504))
 class Introspection:
     """What was found: the facts, and why the engine could not be asked if it could not.
 
+    `problem` names what was asked but not the address, so that anybody may read it.
     `warnings` say what was left out of the facts, and why.
     """
 
@@ -47,7 +48,7 @@ async def introspect(
     set.
     """
     if model.via == "litellm":  # a hosted provider tells nothing about itself
-        return await _with_attestation(model, EngineFacts(model.engine), [])
+        return await _with_attestation(model, EngineFacts(model.engine, told=False), [])
     served = model.upstream_model or name
     try:
         answers = await ask(model, client, served or "")
@@ -65,9 +66,32 @@ async def introspect(
             flags=model.flags,
         )
     except (httpx.HTTPError, httpx.InvalidURL, ValueError, RecursionError) as error:
-        reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return Introspection(EngineFacts(model.engine), f"{model.base_url}: {reason}")
+        return Introspection(
+            EngineFacts(model.engine, told=False), _problem(error, model, name or served)
+        )
     return await _with_attestation(model, facts, [files.warning])
+
+
+def _problem(error: Exception, model: Model, served: str | None) -> str:
+    """Say in words what was asked, what came of it, and what to look at."""
+    place = f"models.{served or 'NAME'}"
+    if isinstance(error, httpx.HTTPStatusError):
+        return f"{_asked(error)} answered {error.response.status_code}; is it still starting?"
+    if isinstance(error, httpx.TimeoutException):
+        return f"{_asked(error)} was not answered in time"
+    if isinstance(error, httpx.ConnectError):
+        return f"{_asked(error)}: no connection; is it running, and is {place}.base_url right?"
+    if isinstance(error, httpx.RequestError):
+        said = f"{_asked(error)} got no answer in HTTP"
+    elif isinstance(error, httpx.InvalidURL | RecursionError):
+        said = "its address or its answer cannot be read"
+    else:
+        said = str(error)
+    return f"{said}; is {place}.engine ({model.engine}) right?"
+
+
+def _asked(error: httpx.HTTPStatusError | httpx.RequestError) -> str:
+    return f"{error.request.method} {error.request.url.path}"
 
 
 async def _with_attestation(

@@ -28,6 +28,10 @@ FIRST_LOOK = 3.0
 """Seconds that the start of the proxy waits for its engines."""
 
 
+NOT_YET = "not asked yet"
+"""The problem of an engine until it was looked at for the first time."""
+
+
 class EngineMonitor:
     """Looks at each model's engine at start and then on an interval.
 
@@ -49,7 +53,7 @@ class EngineMonitor:
         self._retry = retry
         self._seen: set[str] = set()
         self._found = {
-            name: Introspection(EngineFacts(model.engine), "not asked yet")
+            name: Introspection(EngineFacts(model.engine, told=False), NOT_YET)
             for name, model in models.items()
         }
         self._stack = AsyncExitStack()
@@ -78,7 +82,10 @@ class EngineMonitor:
         return self._found[model].facts
 
     def problems(self) -> dict[str, str]:
-        """Give the models whose engine did not answer last time, each with the reason."""
+        """Give the models whose engine did not answer last time, each with the reason.
+
+        The reason says what was asked, and holds no address.
+        """
         return {name: found.problem for name, found in self._found.items() if found.problem}
 
     async def _watch(self, client: httpx.AsyncClient) -> None:
@@ -97,8 +104,11 @@ class EngineMonitor:
     def _take(self, name: str, now: Introspection) -> None:
         before = self._found[name]
         if now.problem is not None:
+            url = self._models[name].base_url
             if before.problem is None:
-                log.warning("engine of %s no longer answers: %s", name, now.problem)
+                log.warning("engine of %s at %s no longer answers: %s", name, url, now.problem)
+            elif before.problem == NOT_YET:
+                log.warning("the defaults of %s at %s are not known: %s", name, url, now.problem)
             # What was known stays known: an engine that is busy has not become another.
             self._found[name] = Introspection(before.facts, now.problem)
             return

@@ -66,6 +66,7 @@ def to_chat(document: Mapping[str, Any]) -> dict[str, Any]:
     if tools := _tools(document):
         chat["tools"] = tools
     _choose_tool(document, chat)
+    _former_format(chat)
     _name_user(document, chat)
     _ask_for_usage(chat)
     return chat
@@ -149,6 +150,22 @@ def _choose_tool(document: Mapping[str, Any], chat: dict[str, Any]) -> None:
     if single is not None:
         path = "tool_choice.disable_parallel_tool_use"
         _set_once(chat, "parallel_tool_calls", not single, path)
+
+
+def _former_format(chat: dict[str, Any]) -> None:
+    """Write `output_format`, the field that structured outputs began with, as the later one.
+
+    Both are in Anthropic's API reference; the normaliser knows `output_config.format`.
+    """
+    given = chat.pop("output_format", None)
+    if given is None:
+        return
+    config = chat.get("output_config")
+    inner = dict(an_object(config, "output_config")) if config is not None else {}
+    if inner.get("format") is None:
+        inner["format"] = given
+    _set_once(inner, "format", given, "output_format")
+    chat["output_config"] = inner
 
 
 def _name_user(document: Mapping[str, Any], chat: dict[str, Any]) -> None:

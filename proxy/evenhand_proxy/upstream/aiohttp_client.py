@@ -33,9 +33,7 @@ def _translated(url: str) -> Iterator[None]:
         raise UpstreamUnreachable("No connection to the engine could be made.") from error
     except (aiohttp.ClientError, OSError) as error:
         log.warning("%s: %s", url, error)
-        raise UpstreamBroken(
-            f"The engine broke off its answer ({type(error).__name__})."
-        ) from error
+        raise UpstreamBroken("The engine broke off its answer.") from error
 
 
 class AiohttpAnswer:

@@ -6,7 +6,7 @@ Cohere does not: litellm 1.109 takes a connection of its own for it.
 
 import copy
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -30,7 +30,8 @@ class Provider:
     end_mark: what a complete answer holds at its end, as a regular expression over its bytes.
     native: parameters outside OpenAI's API that litellm places by itself; all others that it does
         not know stand at the top of the body, as they were.
-    fetched: parts of a message that litellm would download from an address in them.
+    fetches: where in a message litellm downloads what an address leads to: in parts that are a
+        `file`, or anywhere but in text.
     extras: whether litellm can place fields that it does not know at all.
     needs_key: refuse to call it without one.
     engines: what a model behind it is called in the config, which decides its dialect.
@@ -41,7 +42,7 @@ class Provider:
     routes: Mapping[Route, ClientKind]
     end_mark: re.Pattern[bytes] = re.compile(_OPENAI_END)
     native: frozenset[str] = frozenset()
-    fetched: frozenset[str] = frozenset({"file"})
+    fetches: Literal["files", "media"] = "files"
     extras: bool = True
     needs_key: bool = True
     engines: tuple[Engine, ...] = ("generic",)
@@ -75,7 +76,10 @@ class HostedRequest:
     request_id: str
 
 
-_ANY_MEDIA = frozenset({"image_url", "file", "video_url", "audio_url", "document"})
+_PROSE = frozenset(
+    {"content", "text", "arguments", "reasoning_content", "reasoning", "thinking", "refusal"}
+)
+"""Fields of messages whose text is words, which may speak of addresses."""
 
 _OLLAMA_OPTIONS = frozenset(
     [
@@ -133,7 +137,7 @@ PROVIDERS: Mapping[str, Provider] = {
         {"chat": "http"},
         re.compile(rb'"done"\s*:\s*true'),
         _OLLAMA_OPTIONS,
-        _ANY_MEDIA,
+        "media",
         needs_key=False,
         engines=("ollama",),
     ),
@@ -142,7 +146,7 @@ PROVIDERS: Mapping[str, Provider] = {
         {"chat": "http"},
         re.compile(rb'"type"\s*:\s*"message_stop"'),
         frozenset({"top_k"}),
-        _ANY_MEDIA,
+        "media",
         extras=False,
         engines=("anthropic",),
         appended="/v1",
@@ -152,7 +156,7 @@ PROVIDERS: Mapping[str, Provider] = {
         {"chat": "http"},
         re.compile(rb'"finishReason"\s*:\s*"'),
         frozenset({"top_k"}),
-        _ANY_MEDIA,
+        "media",
         engines=("gemini",),
     ),
 }
@@ -266,22 +270,45 @@ def strangers(document: Mapping[str, Any], route: Route, provider: Provider) -> 
 def remote_media(messages: Any, provider: Provider) -> str | None:
     """Find a picture or file that litellm would fetch by itself, from an address of the client's.
 
-    Gives the path of the field, like `messages[0].content[1].image_url`.
+    Gives the path of the field, like `messages[0].content[1].image_url.url`.
     """
     for row, message in enumerate(messages if isinstance(messages, list) else ()):
-        parts = message.get("content") if isinstance(message, dict) else None
-        for column, part in enumerate(parts if isinstance(parts, list) else ()):
-            for name in sorted(provider.fetched):
-                value = part.get(name) if isinstance(part, dict) else None
-                if any(_is_remote(text) for text in _strings(value)):
-                    return f"messages[{row}].content[{column}].{name}"
+        place = f"messages[{row}]"
+        if provider.fetches == "media":
+            found = _address(message, place)
+        else:
+            found = next(filter(None, _addresses_of_files(message, place)), None)
+        if found is not None:
+            return found
     return None
 
 
-def _strings(value: Any) -> list[str]:
-    found = value.values() if isinstance(value, dict) else [value]
-    return [text for text in found if isinstance(text, str)]
+def _addresses_of_files(message: Any, place: str) -> Iterator[str | None]:
+    parts = message.get("content") if isinstance(message, dict) else None
+    for column, part in enumerate(parts if isinstance(parts, list) else ()):
+        if isinstance(part, dict):
+            yield _address(part.get("file"), f"{place}.content[{column}].file")
+
+
+def _address(value: Any, path: str) -> str | None:
+    """Give where an address stands in a value, in anything but words."""
+    if isinstance(value, str):
+        return path if _is_remote(value) else None
+    inner: Iterable[tuple[str, Any]] = ()
+    if isinstance(value, dict):
+        inner = (
+            (f"{path}.{name}", item)
+            for name, item in value.items()
+            if not (name in _PROSE and isinstance(item, str))
+        )
+    elif isinstance(value, list):
+        inner = ((f"{path}[{place}]", item) for place, item in enumerate(value))
+    return next((found for at, item in inner if (found := _address(item, at))), None)
 
 
 def _is_remote(text: str) -> bool:
-    return re.match(r"[a-z][a-z0-9+.-]*://", text, re.IGNORECASE) is not None
+    """Whether a text is an address; urllib reads one past spaces, tabs and line ends in it."""
+    return not text.startswith("data:") and "://" in text.translate(_BLANKS)
+
+
+_BLANKS = dict.fromkeys(range(0x21))

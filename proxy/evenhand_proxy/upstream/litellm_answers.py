@@ -131,3 +131,15 @@ def sentence(error: BaseException) -> str:
     text = re.sub(r"^(?:(?:litellm\.)?\w+(?:Error|Exception)(?::| -) )+", "", str(error))
     text = re.split(r" ?To drop | Original exception: |\n", text)[0].strip()[:500]
     return text if text.endswith(".") else text + "."
+
+
+def parameters_in(text: str, document: Mapping[str, Any]) -> list[str]:
+    """Find the fields of the body that a message of litellm's complains of.
+
+    It writes them quoted or with their value; others are only mentioned, as a way out.
+    """
+    names = [n for n in document if n not in ("model", "messages", "prompt", "input", "stream")]
+    for pattern in (r"""(?<![\w.])(?:["'`]{0}["'`]|{0}=)""", r"(?<![\w.]){0}(?!\w)"):
+        if found := [n for n in names if re.search(pattern.replace("{0}", re.escape(n)), text)]:
+            return found
+    return []

@@ -8,7 +8,6 @@ nothing, and reaches no network but through our gate. Needs the extra `hosted`.
 import asyncio
 import logging
 import os
-import re
 from collections.abc import Mapping
 from importlib import import_module
 from types import TracebackType
@@ -38,6 +37,7 @@ from evenhand_proxy.upstream.litellm_answers import (
     HostedAnswer,
     events,
     once,
+    parameters_in,
     plain,
     sentence,
     unread,
@@ -52,8 +52,8 @@ _FUNCTIONS: Mapping[Route, str] = {
 }
 
 _ALONE: Mapping[Route, Mapping[str, Any]] = {
-    # Without this litellm answers some chat requests through /v1/responses, past our gate.
-    "chat": {"_skip_responses_api_bridge": True},
+    # Else litellm serves some through /v1/responses or tool servers of its own, past our gate.
+    "chat": {"_skip_responses_api_bridge": True, "_skip_mcp_handler": True},
     "completions": {},
     "embeddings": {},
 }
@@ -326,6 +326,8 @@ def _load() -> Any:
             os.environ["LITELLM_MODE"] = mode
     check_settings(litellm)
     litellm.suppress_debug_info = True  # it prints advice to stdout otherwise
+    # `cache_control` makes it call Gemini for a cache of its own before the request proper.
+    litellm.disable_anthropic_gemini_context_caching_transform = True
     for name in ("LiteLLM", "LiteLLM Router", "LiteLLM Proxy"):
         logger = logging.getLogger(name)
         logger.setLevel(logging.WARNING)  # a line for each request otherwise
@@ -367,7 +369,7 @@ def _refused(
     status = getattr(error, "status_code", None)
     if type(error).__name__ != "UnsupportedParamsError" and status not in (400, 422):
         return UpstreamError(f"litellm could not build the request for {name}: {said}")
-    named = _parameters_in(said, request.document)
+    named = parameters_in(said, request.document)
     values = _values(named, request.document) or "This request"
     return RequestError(
         f"{values} cannot be sent to {name} for {model}: {said} "
@@ -379,18 +381,6 @@ def _refused(
 
 def _values(names: list[str], document: Mapping[str, Any]) -> str:
     return ", ".join(f"{name}={document[name]!r}" for name in names)
-
-
-def _parameters_in(text: str, document: Mapping[str, Any]) -> list[str]:
-    """Find the fields of the body that a message of litellm's complains of.
-
-    It writes them quoted or with their value; others are only mentioned, as a way out.
-    """
-    names = [n for n in document if n not in ("model", "messages", "prompt", "input", "stream")]
-    for pattern in (r"""(?<![\w.])(?:["'`]{0}["'`]|{0}=)""", r"(?<![\w.]){0}(?!\w)"):
-        if found := [n for n in names if re.search(pattern.replace("{0}", re.escape(n)), text)]:
-            return found
-    return []
 
 
 def _retrieve(task: asyncio.Future[Any]) -> None:

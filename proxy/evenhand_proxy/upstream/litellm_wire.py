@@ -193,7 +193,7 @@ class Gate(httpx.AsyncBaseTransport):
                 UpstreamUnreachable("No connection to the provider could be made."), error
             ) from error
         except httpx.TransportError as error:
-            broken = f"The provider broke off its answer ({type(error).__name__})."
+            broken = "The provider broke off its answer."
             raise self._failed(UpstreamBroken(broken), error) from error
 
     def _failed(self, failure: UpstreamError, error: Exception) -> UpstreamError:

@@ -1,0 +1,29 @@
+"""What `evenhand eval run --show-prompt` prints."""
+
+import click
+import orjson
+
+from evenhand_evals.cli.output import print_json
+from evenhand_evals.first_prompt import FirstPrompt
+
+
+def print_prompt(prompt: FirstPrompt, *, as_json: bool) -> None:
+    """Print the first prompt: its text to the letter, or the messages where nothing tells that."""
+    if as_json:
+        print_json(prompt)
+        return
+    parameters = orjson.dumps(prompt.parameters, option=orjson.OPT_NON_STR_KEYS).decode()
+    click.echo(f"--- {prompt.item}, asked by {prompt.interface}; written by {prompt.told_by}")
+    if prompt.text is not None:
+        click.echo(prompt.text)
+    else:
+        for message in prompt.messages:
+            click.echo(f"[{message.role}]\n{message.text}")
+    for continuation in prompt.continuations:
+        click.echo(f"[continuation] {continuation!r}")
+    click.echo("--- end of the prompt")
+    if prompt.tokens is None:
+        click.echo("tokens: the endpoint does not tell")
+    else:
+        click.echo(f"{len(prompt.tokens)} tokens: {' '.join(str(each) for each in prompt.tokens)}")
+    click.echo(f"parameters: {parameters}")

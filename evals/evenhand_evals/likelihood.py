@@ -1,0 +1,251 @@
+"""How likely texts are to a model, got out of engines that each tell it in their own way.
+
+All three ways give the same numbers: sums of natural logarithms over the tokens of a continuation,
+in the engine's own tokens. A continuation's tokens are those after the longest common beginning of
+the tokens of the context and of the whole, because tokens may grow across the border (the rule of
+lm-evaluation-harness, `_encode_pair`, with the served tokenizer in the place of a local one). Where
+there is no context, a letter takes its place: what the tokens of two texts have in common is then
+what the engine puts before any text (GLM-4's `[gMASK]<sop>`), and is not counted. The first token
+of all is counted where something stands before it.
+"""
+
+from collections.abc import Generator, Mapping, Sequence
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Any, Final
+
+from evenhand_evals.asking import Method, Outgoing
+from evenhand_evals.errors import AnswerUnreadable
+from evenhand_evals.types import Likelihood, Likelihoods
+
+Asked = Generator[Outgoing, Any, Likelihoods]
+FORCED_BIAS: Final = 1e6
+"""Makes llama.cpp draw a given token; the logarithm that it reports is that before any bias."""
+
+
+EVERY_TOKEN: Final = 1 << 20
+"""More tokens than any vocabulary has: llama.cpp then gives all that there are."""
+_PROBES: Final = "qzxjkvwybf"
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The tokens of a text: what each is, its logarithm (None for the first), whether it leads."""
+
+    tokens: tuple[Any, ...]
+    logprobs: tuple[float | None, ...]
+    leads: tuple[bool | None, ...]
+
+
+def echo(model: str, ask: Likelihood) -> Asked:
+    """Use `echo` and `logprobs` of OpenAI's `/completions`, as vLLM and SGLang serve them.
+
+    SGLang generates one token at least, so one is asked for of every engine and left out.
+    """
+    prompts = _prompts(ask)
+    body = {
+        "model": model,
+        "prompt": prompts,
+        "max_tokens": 1,
+        "echo": True,
+        "logprobs": 1,
+        "temperature": 0,
+    }
+    response = yield Outgoing("/completions", body, kind="text")
+    choices = sorted(response["choices"], key=lambda each: each.get("index", 0))
+    if len(choices) != len(prompts):
+        raise AnswerUnreadable(f"{len(prompts)} prompts were asked for, {len(choices)} came back")
+    entries = [_echoed(choice) for choice in choices]
+    made = _generated(response, entries)
+    return _likelihoods(ask, [_without_last(entry, made) for entry in entries])
+
+
+def generate(model: str, ask: Likelihood) -> Asked:
+    """Use SGLang's own `/generate`, which tells token ids."""
+    body = {
+        "text": _prompts(ask),
+        "sampling_params": {"max_new_tokens": 1, "temperature": 0},
+        "return_logprob": True,
+        "logprob_start_len": 0,
+        "top_logprobs_num": 1,
+    }
+    response = yield Outgoing("/generate", body, root=True, kind=None)
+    answers = response if isinstance(response, list) else [response]
+    return _likelihoods(ask, [_native(answer) for answer in answers])
+
+
+def forced(model: str, ask: Likelihood) -> Asked:
+    """Make llama.cpp's `/completion` draw each token of a continuation, one request for each."""
+    texts = []
+    for prompt in _prompts(ask):
+        told = yield Outgoing(
+            "/tokenize", {"content": prompt, "add_special": True}, root=True, kind=None
+        )
+        texts.append(_token_ids(told))
+    context, *wholes = texts
+    found = []
+    for whole in wholes:
+        begin = max(1, _shared(context, whole))
+        logprobs: list[float | None] = [None] * begin
+        leads: list[bool | None] = [None] * begin
+        for place in range(begin, len(whole)):
+            logprob, leading = yield from _forced_token(whole[:place], whole[place])
+            logprobs.append(logprob)
+            leads.append(leading)
+        found.append(Scored(tuple(whole), tuple(logprobs), tuple(leads)))
+    return _likelihoods(ask, [Scored(tuple(context), (), ()), *found])
+
+
+def _forced_token(
+    before: Sequence[int], token: int
+) -> Generator[Outgoing, Any, tuple[float, bool]]:
+    """Give a token's logarithm, and whether it leads."""
+    answer = yield Outgoing("/completion", _forcing(before, token), root=True, kind=None)
+    if not isinstance(answer, Mapping) or answer.get("completion_probabilities"):
+        return _drawn(answer, token)
+    # llama.cpp withholds a token that is part of a character (common in Chinese), but it is among
+    # the candidates for the place of any other.
+    told = yield Outgoing("/tokenize", {"content": "0", "add_special": False}, root=True, kind=None)
+    whole = _token_ids(told)[-1]
+    answer = yield Outgoing(
+        "/completion", _forcing(before, whole, EVERY_TOKEN), root=True, kind=None
+    )
+    _drawn(answer, whole)
+    return _listed(answer["completion_probabilities"][0]["top_logprobs"], token)
+
+
+def _listed(candidates: Sequence[Mapping[str, Any]], token: int) -> tuple[float, bool]:
+    for candidate in candidates:
+        if candidate.get("id") == token:
+            return float(candidate["logprob"]), candidate is candidates[0]
+    raise AnswerUnreadable(f"llama.cpp did not list the token {token} among all candidates")
+
+
+METHODS: Final[Mapping[str, Method]] = MappingProxyType(
+    {"sglang": generate, "vllm": echo, "llamacpp": forced, "openai": echo, "generic": echo}
+)
+"""How an engine is asked itself."""
+
+THROUGH_A_PROXY: Final[Mapping[str, Method]] = MappingProxyType(
+    {"sglang": echo, "vllm": echo, "openai": echo, "generic": echo}
+)
+"""How it is asked through a proxy, which serves OpenAI's routes only."""
+
+
+def _prompts(ask: Likelihood) -> list[str]:
+    return [ask.context or _probe(ask), *(ask.context + each for each in ask.continuations)]
+
+
+def _probe(ask: Likelihood) -> str:
+    """Give a letter with which no continuation begins."""
+    begun = {each.lstrip()[:1].lower() for each in ask.continuations}
+    return next((each for each in _PROBES if each not in begun), "0")
+
+
+def _likelihoods(ask: Likelihood, scored: Sequence[Scored]) -> Likelihoods:
+    base, *wholes = scored
+    alone, greedy = [], []
+    for whole in wholes:
+        begin = _shared(base.tokens, whole.tokens)
+        counted = [each for each in whole.logprobs[begin:] if each is not None]
+        if not counted:
+            raise AnswerUnreadable(
+                "the engine gave no log-probabilities for the prompt; name it with --engine, or "
+                "choose a task that generates"
+            )
+        alone.append(tuple(counted))
+        leads = whole.leads[begin:]
+        known = [each for each in leads if each is not None]
+        greedy.append(all(known) if known else None)
+    return Likelihoods(
+        tuple(sum(each) for each in alone),
+        tuple(len(each) for each in alone),
+        tuple(greedy),
+        tuple(alone),
+    )
+
+
+def _shared(one: Sequence[Any], other: Sequence[Any]) -> int:
+    """Give the length of the longest common beginning."""
+    for place, (left, right) in enumerate(zip(one, other, strict=False)):
+        if left != right:
+            return place
+    return min(len(one), len(other))
+
+
+def _echoed(choice: Mapping[str, Any]) -> Scored:
+    told = choice.get("logprobs")
+    if not isinstance(told, Mapping) or not isinstance(told.get("token_logprobs"), list):
+        raise AnswerUnreadable(
+            "the endpoint ignores echo: it gave no log-probabilities of the prompt; "
+            "ask an engine that has them (vLLM, SGLang, or llama.cpp without a proxy)"
+        )
+    tops = told.get("top_logprobs") or [None] * len(told["token_logprobs"])
+    leads = [_leads(own, top) for own, top in zip(told["token_logprobs"], tops, strict=False)]
+    return Scored(tuple(told["tokens"]), tuple(told["token_logprobs"]), tuple(leads))
+
+
+def _leads(own: float | None, top: Mapping[str, float] | None) -> bool | None:
+    return None if own is None or not top else own >= max(top.values())
+
+
+def _generated(response: Mapping[str, Any], entries: Sequence[Scored]) -> int:
+    """Give how many entries at the end of each are of generated tokens, none or one."""
+    usage = response.get("usage") or {}
+    prompts, made = usage.get("prompt_tokens"), usage.get("completion_tokens", 0)
+    total = sum(len(each.logprobs) for each in entries)
+    if isinstance(prompts, int) and total == prompts + made and made in (0, len(entries)):
+        return int(made) // len(entries)
+    raise AnswerUnreadable(
+        f"the endpoint gave {total} log-probabilities for {prompts} prompt tokens and {made} "
+        "generated ones; it does not echo the whole prompt"
+    )
+
+
+def _without_last(entry: Scored, count: int) -> Scored:
+    end = len(entry.logprobs) - count
+    return Scored(entry.tokens[:end], entry.logprobs[:end], entry.leads[:end])
+
+
+def _native(answer: Mapping[str, Any]) -> Scored:
+    meta = answer.get("meta_info") or {}
+    told = meta.get("input_token_logprobs")
+    if not isinstance(told, list):
+        raise AnswerUnreadable("SGLang's /generate gave no input_token_logprobs")
+    tops = meta.get("input_top_logprobs") or [None] * len(told)
+    leads = [
+        None if own[0] is None or not top else own[0] >= top[0][0]
+        for own, top in zip(told, tops, strict=False)
+    ]
+    return Scored(tuple(own[1] for own in told), tuple(own[0] for own in told), tuple(leads))
+
+
+def _token_ids(told: Any) -> list[int]:
+    tokens = told.get("tokens") if isinstance(told, Mapping) else None
+    if not isinstance(tokens, list):
+        raise AnswerUnreadable("llama.cpp's /tokenize gave no tokens")
+    return tokens
+
+
+def _forcing(before: Sequence[int], token: int, candidates: int = 1) -> dict[str, Any]:
+    return {
+        "prompt": list(before),
+        "n_predict": 1,
+        "n_probs": candidates,
+        "temperature": 0,
+        "logit_bias": [[token, FORCED_BIAS]],
+        "cache_prompt": True,
+    }
+
+
+def _drawn(answer: Any, token: int) -> tuple[float, bool]:
+    told = answer.get("completion_probabilities") if isinstance(answer, Mapping) else None
+    if not told or told[0].get("id") != token:
+        raise AnswerUnreadable(f"llama.cpp did not draw the token {token} that it was made to")
+    top = told[0].get("top_logprobs") or []
+    return float(told[0]["logprob"]), bool(top) and top[0].get("id") == token
+
+
+def method_for(engine: str, *, proxied: bool) -> Method | None:
+    """Give how likelihoods are got out of an engine, None if there is no way."""
+    return (THROUGH_A_PROXY if proxied else METHODS).get(engine)

@@ -1,0 +1,183 @@
+"""The items of a user's own task: its rows, its worked examples, and what each row asks."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from evenhand_evals.errors import DataError, UsageError
+from evenhand_evals.own_prompt import Row, check_fields, template
+from evenhand_evals.own_reading import value_of
+from evenhand_evals.own_task_file import Drawing, OwnTask
+from evenhand_evals.sampling import stratified
+from evenhand_evals.tasks.sources import Found
+from evenhand_evals.types import Ask, Chat, Dataset, DataSource, Likelihood, Message, Sample, Text
+from evenhand_evals.yaml_tree import Document
+
+
+def read_data(path: Path, key: str) -> Found:
+    """Read a file that `key` names.
+
+    Raises:
+        DataError: it cannot be read.
+
+    """
+    try:
+        return Found(path.read_bytes(), str(path))
+    except OSError as error:
+        raise DataError(f"{key}: cannot read {path}: {error.strerror}") from error
+
+
+def _rows(found: Found) -> list[Row]:
+    return [Row(where, values) for where, values in found.lines()]
+
+
+def load_items(document: Document[OwnTask], folder: Path, source: DataSource) -> Dataset:
+    """Load the items: from `--data`, else from the file that the task names."""
+    own = document.value
+    if source.path is None and own.data is None:
+        raise DataError(f"{document.name}: names no data; add the key data, or give --data FILE")
+    path = source.path if source.path is not None else folder / (own.data or "")
+    found = read_data(path, "--data" if source.path is not None else f"{document.name}: data")
+    rows = _rows(found)
+    shots, asked = _shots(document, folder, rows)
+    _check_placeholders(document, rows, shots)
+    taken = {id(row) for row in asked}
+    named = [(_name(own, row, number), row) for number, row in enumerate(rows, 1)]
+    chosen = [(name, row) for name, row in named if id(row) in taken]
+    if own.sampling is not None:
+        chosen = _drawn(own.sampling, chosen, source.seed)
+    samples = tuple(_sample(document, name, row, shots) for name, row in chosen)
+    return Dataset(samples, found.source, None, found.sha256, "unknown")
+
+
+def _name(own: OwnTask, row: Row, number: int) -> str:
+    return f"row-{number}" if own.id_field is None else row.text(own.id_field)
+
+
+def _drawn(drawing: Drawing, rows: Sequence[tuple[str, Row]], seed: int) -> list[tuple[str, Row]]:
+    return stratified(
+        rows,
+        lambda each: each[1].text(drawing.by),
+        lambda each: each[0],
+        seed=seed,
+        size=drawing.size,
+        share=drawing.share,
+    )
+
+
+def _shots(
+    document: Document[OwnTask], folder: Path, rows: Sequence[Row]
+) -> tuple[Sequence[Row], Sequence[Row]]:
+    """Give the rows of the examples and those that are asked."""
+    examples = document.value.examples
+    if examples is None:
+        return (), rows
+    if examples.first is not None:
+        if examples.first >= len(rows):
+            raise DataError(
+                f"{document.name}: examples.first takes {examples.first} of {len(rows)} rows, "
+                "so that none is left to ask"
+            )
+        return rows[: examples.first], rows[examples.first :]
+    shots = _rows(read_data(folder / (examples.file or ""), f"{document.name}: examples.file"))
+    if examples.count is not None and examples.count > len(shots):
+        raise DataError(f"{document.name}: examples.count: the file has only {len(shots)} rows")
+    return shots[: examples.count], rows
+
+
+def _check_placeholders(
+    document: Document[OwnTask], rows: Sequence[Row], shots: Sequence[Row]
+) -> None:
+    own = document.value
+    shown = own.examples.answer if own.examples is not None else None
+    places = {"prompt": (own.prompt, rows), "system": (own.system, rows)}
+    if shown is not None:
+        places["examples.answer"] = (shown, shots)
+    for key, (text, known) in places.items():
+        try:
+            check_fields(template(text or "").fields, known)
+        except UsageError as error:
+            raise document.error(key, str(error)) from error
+
+
+def _sample(document: Document[OwnTask], name: str, row: Row, shots: Sequence[Row]) -> Sample:
+    own = document.value
+    metadata = {"row": row.where}
+    for field_name in (own.group, own.sampling.by if own.sampling else None):
+        if field_name is not None:
+            metadata[field_name] = row.text(field_name)
+    if own.group is not None:
+        metadata["group"] = row.text(own.group)
+    if own.interface == "likelihood":
+        return _likelihood_sample(own, name, row, shots, metadata)
+    target = _targets(own, row)
+    if own.interface == "completions":
+        ask: Ask = Text(_joined(own, row, shots), {"stop": list(own.stop)} if own.stop else {})
+        return Sample(name, (), target, metadata, ask)
+    messages = _messages(own, row, shots)
+    if not own.stop:
+        return Sample(name, messages, target, metadata)
+    return Sample(name, messages, target, metadata, Chat(messages, {"stop": list(own.stop)}))
+
+
+def _targets(own: OwnTask, row: Row) -> list[str]:
+    """Give the right answers: one, or a list of which any is right."""
+    if isinstance(row.get(own.target), list):
+        targets = list(row.texts(own.target))
+    else:
+        targets = [row.text(own.target)]
+    for target in targets:
+        if own.metric.kind == "number" and value_of(target) is None:
+            raise DataError(f"{row.where}: the field {own.target!r} is {target!r}, not a number")
+        labels = own.extraction.labels
+        if own.extraction.kind == "label_set" and target not in labels:
+            raise DataError(
+                f"{row.where}: the field {own.target!r} is {target!r}, none of {list(labels)}"
+            )
+    return targets
+
+
+def _answer(own: OwnTask, row: Row) -> str:
+    if own.examples is not None and own.examples.answer is not None:
+        return template(own.examples.answer).fill(row)
+    return (
+        row.texts(own.target)[0] if isinstance(row.get(own.target), list) else row.text(own.target)
+    )
+
+
+def _messages(own: OwnTask, row: Row, shots: Sequence[Row]) -> tuple[Message, ...]:
+    prompt = template(own.prompt)
+    messages = []
+    if own.system:
+        messages.append(Message("system", template(own.system).fill(row)))
+    for shot in shots:
+        messages.append(Message("user", prompt.fill(shot)))
+        messages.append(Message("assistant", _answer(own, shot)))
+    return (*messages, Message("user", prompt.fill(row)))
+
+
+def _joined(own: OwnTask, row: Row, shots: Sequence[Row]) -> str:
+    """Write the prompt as one text: each example is its prompt with its answer right after."""
+    prompt = template(own.prompt)
+    head = [template(own.system).fill(row)] if own.system else []
+    parts = [prompt.fill(shot) + _answer(own, shot) for shot in shots]
+    return own.between.join([*head, *parts, prompt.fill(row)])
+
+
+def _likelihood_sample(
+    own: OwnTask, name: str, row: Row, shots: Sequence[Row], metadata: Mapping[str, Any]
+) -> Sample:
+    choices = row.texts(own.choices_field) if own.choices_field else own.choices
+    target = row.get(own.target)
+    place = target if isinstance(target, int) and not isinstance(target, bool) else None
+    if place is None and target in choices:
+        place = choices.index(target)
+    if place is None or not 0 <= place < len(choices):
+        raise DataError(
+            f"{row.where}: the field {own.target!r} is {target!r}, neither one of the choices "
+            f"{list(choices)} nor a place among them from 0"
+        )
+    written = template(own.choice)
+    texts = tuple(written.fill(Row(row.where, {"choice": each})) for each in choices)
+    ask = Likelihood(_joined(own, row, shots), texts)
+    return Sample(name, (), {"place": place, "choices": list(choices)}, metadata, ask)

@@ -1,0 +1,168 @@
+"""The workers of a run: they take samples from a queue, ask, judge and log."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from functools import partial
+from itertools import starmap
+
+from evenhand_evals.asking import Outgoing, interview
+from evenhand_evals.client import Exchange
+from evenhand_evals.errors import AnswerUnreadable, EndpointError, EvalError
+from evenhand_evals.judge import verdict
+from evenhand_evals.log import LogWriter, Record, Step
+from evenhand_evals.progress import Reporter
+from evenhand_evals.speaker import Speaker
+from evenhand_evals.types import Reply, Sample, Score, Task
+
+FAILURES_IN_A_ROW = 20
+REJECTED = frozenset((400, 413, 422))
+
+Job = tuple[Sample, int]
+"""A sample and its repeat."""
+
+
+class Streak:
+    """Ends a run whose endpoint has stopped answering, rather than failing every sample left."""
+
+    def __init__(self) -> None:
+        self._length = 0
+
+    def see(self, exchange: Exchange) -> None:
+        """Count a failure, or begin anew.
+
+        Raises:
+            EndpointError: that was one too many.
+
+        """
+        if exchange.failure is None or exchange.answer.status in REJECTED:
+            self._length = 0
+            return
+        self._length += 1
+        if self._length >= FAILURES_IN_A_ROW:
+            raise EndpointError(
+                f"the endpoint failed {self._length} times in a row, last with: "
+                f"{exchange.failure}; what is done is kept: go on with --resume"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """What the workers of one session share.
+
+    `judge` is there for tasks that need one, `pool` for those whose scoring runs programs.
+    """
+
+    task: Task
+    model: Speaker
+    judge: Speaker | None
+    log: LogWriter
+    progress: Reporter
+    streak: Streak
+    pool: Executor | None = None
+
+    async def run(self, todo: Sequence[Job], concurrency: int) -> None:
+        """Ask everything that is left.
+
+        Raises:
+            EndpointError: the endpoint stopped answering.
+
+        """
+        jobs: asyncio.Queue[Job | None] = asyncio.Queue(maxsize=2 * concurrency)
+        try:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(_feed(jobs, iter(todo), concurrency))
+                for _ in range(concurrency):
+                    group.create_task(self._work(jobs))
+        except* EvalError as errors:
+            raise errors.exceptions[0] from None
+
+    async def _work(self, jobs: "asyncio.Queue[Job | None]") -> None:
+        while (job := await jobs.get()) is not None:
+            record, last = await self._interview(*job)
+            self.log.append(record)
+            self.progress.update(record)
+            self.streak.see(last)
+
+    async def _interview(self, sample: Sample, repeat: int) -> tuple[Record, Exchange]:
+        """Ask everything that a sample asks, and judge what came of it."""
+        follow = partial(self.task.follow, sample) if self.task.follow else None
+        judge = self.judge.voice(repeat) if self.judge else None
+        talk = interview(sample.first, (self.model.voice(repeat), judge), follow)
+        made: list[tuple[Outgoing, Exchange]] = []
+        outgoing = next(talk)
+        while True:
+            asked = self.judge if outgoing.judge and self.judge else self.model
+            exchange = await asked.ask(outgoing, repeat)
+            made.append((outgoing, exchange))
+            if exchange.failure is not None:
+                return _record(sample, repeat, made, None, exchange.failure), exchange
+            try:
+                outgoing = talk.send(exchange.answer.body)
+            except StopIteration as done:
+                score = await self._verdict(sample, done.value)
+                return _record(sample, repeat, made, score, None), exchange
+            except AnswerUnreadable as error:
+                return _record(sample, repeat, made, None, str(error)), exchange
+
+    async def _verdict(self, sample: Sample, replies: Sequence[Reply]) -> Score:
+        """Judge the answers; what runs programs does so in a thread, that asking may go on."""
+        if self.pool is None:
+            return verdict(self.task, sample, replies)
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.pool, verdict, self.task, sample, replies)
+
+
+async def _feed(jobs: "asyncio.Queue[Job | None]", todo: Iterator[Job], workers: int) -> None:
+    for job in todo:
+        await jobs.put(job)
+    for _ in range(workers):
+        await jobs.put(None)
+
+
+def _record(
+    sample: Sample,
+    repeat: int,
+    made: Sequence[tuple[Outgoing, Exchange]],
+    score: Score | None,
+    reason: str | None,
+) -> Record:
+    shown = [exchange for outgoing, exchange in made if not outgoing.judge][-1]
+    answer = shown.answer
+    group = sample.metadata.get("group")
+    started, ended = made[0][1].started, made[-1][1]
+    return Record(
+        item=sample.id,
+        repeat=repeat,
+        outcome=score.outcome if score else "failed",
+        score=score,
+        reason=reason,
+        group=None if group is None else str(group),
+        request=shown.request,
+        response=answer.body,
+        status=answer.status,
+        started=started,
+        duration=ended.started + ended.duration - started,
+        attempts=shown.attempts,
+        request_id=answer.request_id,
+        fingerprint=answer.fingerprint,
+        cached=all(exchange.cached for _, exchange in made),
+        steps=tuple(starmap(_step, made)) if len(made) > 1 else (),
+    )
+
+
+def _step(outgoing: Outgoing, exchange: Exchange) -> Step:
+    answer = exchange.answer
+    return Step(
+        outgoing.path,
+        exchange.request,
+        answer.body,
+        answer.status,
+        exchange.started,
+        exchange.duration,
+        exchange.attempts,
+        answer.request_id,
+        answer.fingerprint,
+        outgoing.judge,
+    )

@@ -1,0 +1,89 @@
+"""Perplexity from summed log-likelihoods, normalised by token, by word and by byte.
+
+`exp(-sum of logarithms / sum of units)`, the sums over all texts (lm-evaluation-harness,
+api/metrics.py: `weighted_perplexity`, and `bits_per_byte` with a division by ln 2). Tokens are the
+engine's, so a perplexity by token compares only models with the same tokenizer; those by word and
+by byte compare any. The common mistake, the mean over texts of each text's own exp(loss), is given
+as `mean_of_text_perplexities`: a short, surprising text weighs as much in it as a long one.
+Intervals are bootstrapped by text; with one text there is none.
+"""
+
+import math
+import random
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from evenhand_evals.types import Estimate, ScoredItem
+
+DRAWS = 1000
+_LARGEST = 700.0
+"""Of what exp() can still be taken."""
+
+
+@dataclass(frozen=True, slots=True)
+class Totals:
+    """The sum of natural logarithms of a text's tokens, and how many units the text has."""
+
+    logprob: float
+    tokens: int
+    words: int
+    bytes: int
+
+
+Row = tuple[float, float, float, float, float, float]
+"""Of a text: logprob, tokens, words, bytes, its own perplexity, and a one to count it by."""
+
+
+def exp(exponent: float) -> float:
+    """Give e to that power, infinity where it is too large for a float."""
+    return math.exp(exponent) if exponent < _LARGEST else math.inf
+
+
+METRICS: Mapping[str, Callable[[Sequence[float]], float]] = {
+    "token_perplexity": lambda sums: exp(-sums[0] / sums[1]),
+    "word_perplexity": lambda sums: exp(-sums[0] / sums[2]),
+    "byte_perplexity": lambda sums: exp(-sums[0] / sums[3]),
+    "bits_per_byte": lambda sums: -sums[0] / sums[3] / math.log(2),
+    "mean_of_text_perplexities": lambda sums: sums[4] / sums[5],
+}
+
+
+def _row(totals: Totals) -> Row:
+    own = exp(-totals.logprob / totals.tokens)
+    return (totals.logprob, totals.tokens, totals.words, totals.bytes, own, 1.0)
+
+
+def _summed(rows: Sequence[Row]) -> list[float]:
+    return [math.fsum(column) for column in zip(*rows, strict=True)]
+
+
+def perplexities(texts: Sequence[Sequence[Totals]]) -> dict[str, Estimate]:
+    """Give the five metrics of some texts, each with its repeats.
+
+    Raises:
+        ValueError: there is no text.
+
+    """
+    if not texts:
+        raise ValueError("a perplexity needs at least one text")
+    rows = [tuple(_summed([_row(each) for each in repeats])) for repeats in texts]
+    n, draw = len(rows), random.Random(0)  # noqa: S311 - resampling, not secrecy
+    whole = _summed(rows)  # type: ignore[arg-type]
+    drawn = [_summed(draw.choices(rows, k=n)) for _ in range(DRAWS if n > 1 else 0)]  # type: ignore[arg-type]
+    found = {}
+    for name, metric in METRICS.items():
+        value = metric(whole)
+        spread = sorted(map(metric, drawn)) or [value]
+        low, high = spread[int(0.025 * len(spread))], spread[-1 - int(0.025 * len(spread))]
+        method = "bootstrap" if drawn else "none"
+        found[name] = Estimate(value, min(low, value), max(high, value), n, method, "plain")
+    return found
+
+
+def of_items(items: Sequence[ScoredItem]) -> Mapping[str, Estimate]:
+    """Give the metrics of a run; `Score.data` of an item holds the fields of `Totals`."""
+    texts: dict[str, list[Totals]] = defaultdict(list)
+    for each in items:
+        texts[each.item].append(Totals(**each.score.data))
+    return perplexities(list(texts.values()))

@@ -1,0 +1,116 @@
+"""The first prompt: written by the task, by a template of ours, or as the server tells it."""
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+import pytest
+from click.testing import CliRunner
+
+from evenhand_evals.cli.root import eval_group
+from evenhand_evals.first_prompt import shown_prompt
+from evenhand_evals.settings import Target
+from evenhand_evals.types import Ask, Chat, Likelihood, Message, Text
+from tests.evals.test_tokens import Answers, endpoint
+
+CHAT = Chat((Message("user", "Hi"),), {"stop": ["X"]})
+
+
+def llamacpp(path: str, body: dict[str, Any]) -> Any:
+    """Write chats in square brackets and count characters."""
+    if path == "/apply-template":
+        return {
+            "prompt": "".join(f"[{each['role']}]{each['content']}" for each in body["messages"])
+        }
+    if path == "/tokenize":
+        return {"tokens": [ord(each) for each in body.get("content", "")]}
+    return None
+
+
+def vllm(path: str, body: dict[str, Any]) -> Any:
+    """Give a chat's tokens, and the text of tokens."""
+    if path == "/tokenize" and "messages" in body:
+        return {"tokens": [1, 2, 3]}
+    return {"prompt": "<chat>"} if path == "/detokenize" else None
+
+
+def silent(_path: str, _body: dict[str, Any]) -> Any:
+    """Tell nothing."""
+    return None
+
+
+@pytest.mark.parametrize(
+    ("answers", "ask", "how", "text", "tokens", "interface"),
+    [
+        (llamacpp, CHAT, {}, "[user]Hi", 8, "chat"),
+        (vllm, CHAT, {}, "<chat>", 3, "chat"),
+        (silent, CHAT, {}, None, None, "chat"),
+        (llamacpp, CHAT, {"template": "plain"}, "Hi", 2, "completions"),
+        (silent, CHAT, {"interface": "completions"}, "Hi", None, "completions"),
+        (llamacpp, Text("Go on"), {}, "Go on", 5, "completions"),
+        (llamacpp, Text("Go on"), {"interface": "chat"}, "[user]Go on", 11, "chat"),
+        (llamacpp, Likelihood("It is", (" so",)), {}, "It is", 5, "likelihood"),
+    ],
+)
+def test_the_prompt(
+    answers: Answers,
+    ask: Ask,
+    how: dict[str, Any],
+    text: str | None,
+    tokens: int | None,
+    interface: str,
+) -> None:
+    """Its text and its tokens, as far as anything tells them."""
+    with endpoint(answers) as url:
+        shown = shown_prompt("i", ask, Target(url, "tiny", **how), 16)
+    assert (shown.text, shown.interface) == (text, interface)
+    assert (None if shown.tokens is None else len(shown.tokens)) == tokens
+
+
+def test_the_parameters_are_those_of_the_item() -> None:
+    """The task's budget, the item's own fields, and what the user set."""
+    with endpoint(silent) as url:
+        shown = shown_prompt("i", CHAT, Target(url, "tiny", parameters={"top_p": 0.5}), 16)
+    assert shown.parameters == {"top_p": 0.5, "max_tokens": 16, "stop": ["X"]}
+
+
+def test_show_prompt_asks_no_sample(tmp_path: Path) -> None:
+    """The command prints the prompt, writes nothing and needs no --out."""
+    out = tmp_path / "out"
+    with endpoint(llamacpp) as url:
+        given = ["run", "labels", "--base-url", url, "--model", "tiny", "--show-prompt"]
+        plain = CliRunner().invoke(eval_group, [*given, "--out", str(out)])
+        as_json = CliRunner().invoke(eval_group, [*given, "--json"])
+    assert plain.exit_code == 0
+    assert not out.exists()
+    assert "asked by chat; written by the server (/apply-template)\n[user]" in plain.output
+    assert "\n--- end of the prompt\n" in plain.output
+    document = orjson.loads(as_json.stdout)
+    assert document["text"].startswith("[user]")
+    assert len(document["tokens"]) == len(document["text"])
+
+
+def test_a_run_needs_a_folder() -> None:
+    """Without --show-prompt a run has to be kept somewhere."""
+    given = ["run", "labels", "--base-url", "http://127.0.0.1:9", "--model", "tiny"]
+    found = CliRunner().invoke(eval_group, given)
+    assert found.exit_code == 2
+    assert "--out: name a folder" in found.output
+
+
+def test_check(tmp_path: Path) -> None:
+    """`check` shows the first prompt of an own task; an error has exit code 2."""
+    (tmp_path / "rows.jsonl").write_text('{"q": "1+1?", "target": 2}\n')
+    path = tmp_path / "sums.yaml"
+    path.write_text('data: rows.jsonl\nprompt: "{q}"\nsystem: Add.\n')
+    found = CliRunner().invoke(eval_group, ["check", str(path)])
+    assert found.exit_code == 0
+    assert "[system]\nAdd.\n[user]\n1+1?\n--- target: ['2']" in found.output
+    as_json = CliRunner().invoke(eval_group, ["check", str(path), "--json"])
+    assert orjson.loads(as_json.stdout)["items"] == 1
+    path.write_text('data: rows.jsonl\nprompt: "{p}"\n')
+    found = CliRunner().invoke(eval_group, ["check", str(path)])
+    assert (found.exit_code, "sums.yaml:2: prompt: {p} is a field of no row" in found.output) == (
+        2,
+        True,
+    )

@@ -1,0 +1,184 @@
+"""Likelihoods read from each engine's own words; the bodies are as the engines wrote them."""
+
+from typing import Any
+
+import pytest
+
+from evenhand_evals.errors import AnswerUnreadable
+from evenhand_evals.likelihood import EVERY_TOKEN, METHODS, echo, forced, generate, method_for
+from evenhand_evals.types import Likelihood, Likelihoods
+
+ASK = Likelihood("The sky is", (" blue", " a cat"))
+
+
+def choice(index: int, tokens: list[str], logprobs: list[Any], tops: list[Any]) -> dict[str, Any]:
+    """A choice of OpenAI's completions with echo."""
+    told = {"tokens": tokens, "token_logprobs": logprobs, "top_logprobs": tops}
+    return {"index": index, "text": "".join(tokens), "logprobs": told, "finish_reason": "length"}
+
+
+ECHOED: dict[str, Any] = {
+    "choices": [
+        choice(
+            1,
+            ["The", " sky", " is", " blue", "."],
+            [None, -2.0, -1.0, -0.5, -0.1],
+            [None, {" sun": -1.0}, {" is": -1.0}, {" blue": -0.5}, {".": -0.1}],
+        ),
+        choice(
+            0,
+            ["The", " sky", " is", "!"],
+            [None, -2.0, -1.0, -3.0],
+            [None, {" sun": -1.0}, {" is": -1.0}, {"!": -3.0}],
+        ),
+        choice(
+            2,
+            ["The", " sky", " is", " a", " cat", "."],
+            [None, -2.0, -1.0, -1.5, -4.0, -0.1],
+            [None, {" sun": -1.0}, {" is": -1.0}, {" a": -1.5}, {" b": -0.2}, {".": -0.1}],
+        ),
+    ],
+    "usage": {"prompt_tokens": 12, "completion_tokens": 3},
+}
+
+
+def finish(asking: Any, *bodies: Any) -> Likelihoods:
+    """Send bodies until the likelihoods come out."""
+    next(asking)
+    with pytest.raises(StopIteration) as done:
+        for body in bodies:
+            asking.send(body)
+    found = done.value.value
+    assert isinstance(found, Likelihoods)
+    return found
+
+
+def test_echo_counts_the_continuation_alone() -> None:
+    """The context's tokens and the one generated token are left out."""
+    found = finish(echo("m", ASK), ECHOED)
+    assert found.logprobs == (-0.5, -5.5)
+    assert found.tokens == (1, 2)
+    assert found.greedy == (True, False)
+    assert found.alone == ((-0.5,), (-1.5, -4.0))
+
+
+def test_echo_asks_for_everything_in_one_request() -> None:
+    """The context comes first, so that the border is known in the engine's own tokens."""
+    body = next(echo("m", ASK)).body
+    assert body["prompt"] == ["The sky is", "The sky is blue", "The sky is a cat"]
+    assert (body["echo"], body["logprobs"], body["max_tokens"]) == (True, 1, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"usage": {"prompt_tokens": 1, "completion_tokens": 3}}, "does not echo"),
+        ({"choices": [{"text": "x", "logprobs": None}] * 3}, "ignores echo"),
+        ({"choices": ECHOED["choices"][:2]}, "3 prompts were asked for, 2 came back"),
+    ],
+)
+def test_an_engine_without_echo_is_no_chance_level_model(change: Any, message: str) -> None:
+    """It is an answer that cannot be read, and never a score."""
+    asking = echo("m", ASK)
+    next(asking)
+    with pytest.raises(AnswerUnreadable, match=message):
+        asking.send({**ECHOED, **change})
+
+
+def native(ids: list[int], logprobs: list[float | None], top: list[float | None]) -> dict[str, Any]:
+    """An answer of SGLang's /generate."""
+    return {
+        "text": "!",
+        "meta_info": {
+            "input_token_logprobs": [
+                [logprob, token, None] for logprob, token in zip(logprobs, ids, strict=True)
+            ],
+            "input_top_logprobs": [None if lead is None else [[lead, 9, None]] for lead in top],
+        },
+    }
+
+
+def test_generate_reads_token_ids() -> None:
+    """A token that grows across the border belongs to the continuation."""
+    bodies = [
+        native([1, 2, 3], [None, -2.0, -1.0], [None, -1.0, -1.0]),
+        native([1, 2, 7], [None, -2.0, -0.25], [None, -1.0, -0.25]),
+        native([1, 2, 3, 8, 9], [None, -2.0, -1.0, -1.5, -4.0], [None, -1.0, -1.0, -1.5, -0.2]),
+    ]
+    found = finish(generate("m", ASK), bodies)
+    assert found == Likelihoods((-0.25, -5.5), (1, 2), (True, False), ((-0.25,), (-1.5, -4.0)))
+
+
+def drawn(token: int, logprob: float, best: int) -> dict[str, Any]:
+    """An answer of llama.cpp's /completion."""
+    entry = {"id": token, "logprob": logprob, "top_logprobs": [{"id": best, "logprob": -0.2}]}
+    return {"content": "x", "completion_probabilities": [entry]}
+
+
+def test_forced_draws_one_token_at_a_time() -> None:
+    """Each with the tokens before it as its prompt."""
+    asking = forced("m", ASK)
+    assert next(asking).body["content"] == "The sky is"
+    asking.send({"tokens": [1, 2, 3]})
+    asking.send({"tokens": [1, 2, 3, 4]})
+    sent = asking.send({"tokens": [1, 2, 3, 8, 9]})
+    assert (sent.path, sent.body["prompt"], sent.body["logit_bias"][0][0]) == (
+        "/completion",
+        [1, 2, 3],
+        4,
+    )
+    asking.send(drawn(4, -0.5, 4))
+    assert asking.send(drawn(8, -1.5, 8)).body["prompt"] == [1, 2, 3, 8]
+    with pytest.raises(StopIteration) as done:
+        asking.send(drawn(9, -4.0, 5))
+    assert done.value.value.logprobs == (-0.5, -5.5)
+    assert done.value.value.greedy == (True, False)
+
+
+def test_forced_does_not_believe_another_token() -> None:
+    """What was not drawn has no logarithm here."""
+    asking = forced("m", Likelihood("", ("ab",)))
+    next(asking)
+    asking.send({"tokens": [9]})
+    asking.send({"tokens": [1, 2]})
+    with pytest.raises(AnswerUnreadable, match="did not draw the token 2"):
+        asking.send(drawn(3, -0.5, 3))
+
+
+def test_forced_lists_a_token_that_is_part_of_a_character() -> None:
+    """llama.cpp withholds such a token when it is drawn, but not when another one is."""
+    asking = forced("m", Likelihood("a", ("b",)))
+    next(asking)
+    asking.send({"tokens": [1]})
+    asking.send({"tokens": [1, 2]})
+    told = asking.send({"content": "\ufffd", "tokens": []})
+    assert (told.path, told.body["add_special"]) == ("/tokenize", False)
+    sent = asking.send({"tokens": [7]})
+    assert (sent.body["logit_bias"][0][0], sent.body["n_probs"]) == (7, EVERY_TOKEN)
+    top = [{"id": 5, "logprob": -0.1}, {"id": 2, "logprob": -3.5}]
+    entry = {"id": 7, "logprob": -9.0, "top_logprobs": top}
+    with pytest.raises(StopIteration) as done:
+        asking.send({"completion_probabilities": [entry]})
+    assert done.value.value == Likelihoods((-3.5,), (1,), (False,), ((-3.5,),))
+
+
+def test_what_an_engine_puts_before_any_text_is_not_counted() -> None:
+    """GLM-4's two special tokens are found by a letter that stands in the context's place."""
+    asking = generate("m", Likelihood("", ("queen", "king")))
+    assert next(asking).body["text"] == ["z", "queen", "king"]
+    bodies = [
+        native([90, 91, 5], [None, -7.0, -1.0], [None, -1.0, -1.0]),
+        native([90, 91, 8], [None, -7.0, -2.0], [None, -1.0, -1.0]),
+        native([90, 91, 6, 4], [None, -7.0, -3.0, -0.5], [None, -1.0, -1.0, -0.5]),
+    ]
+    with pytest.raises(StopIteration) as done:
+        asking.send(bodies)
+    assert done.value.value.logprobs == (-2.0, -3.5)
+
+
+def test_each_engine_has_its_way() -> None:
+    """Through a proxy only OpenAI's routes are left."""
+    assert method_for("sglang", proxied=False) is generate
+    assert method_for("sglang", proxied=True) is echo
+    assert method_for("llamacpp", proxied=True) is None
+    assert set(METHODS) >= {"sglang", "vllm", "llamacpp"}

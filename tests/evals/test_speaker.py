@@ -1,0 +1,29 @@
+"""What each request carries is worked out once, and is still each request's own."""
+
+from evenhand_evals.settings import Target
+from evenhand_evals.speaker import REMEMBERED, speaker
+from evenhand_evals.types import Chat, Message
+from tests.evals.fake import Fake, serving
+
+FIRST = Chat((Message("user", "hello"),))
+
+
+async def test_parameters_differ_by_repeat_route_and_fields() -> None:
+    """And only by those: the same is not resolved again."""
+    async with serving(Fake()) as fake:
+        target = Target(fake.url, "tiny", parameters={"seed": 5}, engine="vllm", mode="pin")
+        async with speaker(target, FIRST, 16) as model:
+            first, second = (model.voice(repeat).parameters for repeat in (0, 1))
+            assert (first("chat", {})["seed"], second("chat", {})["seed"]) == (5, 6)
+            assert first("chat", {}) is model.voice(0).parameters("chat", {})
+            assert first("chat", {"max_tokens": 3})["max_tokens"] == 3
+            assert first("chat", {})["max_tokens"] == 16
+            assert first("completions", {}) != first("chat", {})
+
+
+async def test_not_everything_is_remembered() -> None:
+    """Items that all bring fields of their own do not fill the memory, and get their own."""
+    async with serving(Fake()) as fake, speaker(Target(fake.url, "tiny"), FIRST, 16) as model:
+        parameters = model.voice(0).parameters
+        for number in range(REMEMBERED + 10):
+            assert parameters("chat", {"max_tokens": number})["max_tokens"] == number
