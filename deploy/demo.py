@@ -118,7 +118,8 @@ def evaluate(url: str) -> None:
     for name, decoding in RUNS.items():
         say(f"Evaluating {MODEL}, {TITLES[name]}")
         target = ["--base-url", f"{url}/v1", "--model", MODEL, "--concurrency", SLOTS]
-        run("eval", "run", TASK, *target, *decoding, "--limit", LIMIT, "--out", str(OUT / name))
+        where = ("--limit", LIMIT, "--out", str(OUT / name), "--no-cache")
+        run("eval", "run", TASK, *target, *decoding, *where)
 
 
 def conclude(url: str) -> None:

@@ -125,8 +125,12 @@ class Cache:
 
 
 def key_of(
-    base_url: str, identity: Mapping[str, Any], path: str, body: Mapping[str, Any], repeat: int
+    base_url: str,
+    identity: Mapping[str, Any],
+    path: str,
+    body: Mapping[str, Any],
+    place: tuple[int, int],
 ) -> bytes:
-    """Give the key of a request's answer."""
-    whole = [base_url, identity, path, body, repeat]
+    """Give the key of a request's answer; `place` is the repeat, and which request of a sample."""
+    whole = [base_url, identity, path, body, place]
     return sha256(orjson.dumps(whole, option=orjson.OPT_SORT_KEYS)).digest()

@@ -94,7 +94,7 @@ class Session:
         outgoing = next(talk)
         while True:
             asked = self.judge if outgoing.judge and self.judge else self.model
-            exchange = await asked.ask(outgoing, repeat)
+            exchange = await asked.ask(outgoing, repeat, len(made))
             made.append((outgoing, exchange))
             if exchange.failure is not None:
                 return _record(sample, repeat, made, None, exchange.failure), exchange

@@ -90,12 +90,16 @@ class Speaker:
             as_chat=self.target.interface == "chat",
         )
 
-    async def ask(self, outgoing: Outgoing, repeat: int) -> Exchange:
-        """Make one request, unless its answer is kept from an earlier run."""
+    async def ask(self, outgoing: Outgoing, repeat: int, turn: int = 0) -> Exchange:
+        """Make one request, unless its answer is kept from an earlier run.
+
+        `turn` counts the requests of a sample, so that one which asks the same twice gets two
+        answers.
+        """
         client = self.root if outgoing.root else self.client
         if self.cache is None:
             return await client.ask(outgoing.path, outgoing.body, kind=outgoing.kind)
-        key = key_of(client.base_url, self.identity, outgoing.path, outgoing.body, repeat)
+        key = key_of(client.base_url, self.identity, outgoing.path, outgoing.body, (repeat, turn))
         kept = self.cache.get(key)
         if kept is not None:
             return _from_cache(outgoing, kept, time.monotonic() - client.origin)

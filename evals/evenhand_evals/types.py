@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from evenhand_evals.tokens import Tokens, estimated
+from evenhand_evals.token_counts import Tokens, estimated
 
 Outcome = Literal["correct", "wrong", "unparsed", "truncated", "refused", "failed"]
 

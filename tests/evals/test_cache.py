@@ -14,27 +14,28 @@ from evenhand_evals.tasks import TASKS
 from tests.evals.fake import Fake, Reply, always, serving
 
 BODY: dict[str, Any] = {"model": "m", "messages": [], "temperature": 0}
-KEY = key_of("http://a/v1", {"engine": "x"}, "/chat/completions", BODY, 0)
+KEY = key_of("http://a/v1", {"engine": "x"}, "/chat/completions", BODY, (0, 0))
 KEPT = Kept({"choices": []}, "id-1", "print-1")
 
 
 @pytest.mark.parametrize(
     "other",
     [
-        ("http://b/v1", {"engine": "x"}, "/chat/completions", BODY, 0),
-        ("http://a/v1", {"engine": "y"}, "/chat/completions", BODY, 0),
-        ("http://a/v1", {"engine": "x"}, "/completions", BODY, 0),
-        ("http://a/v1", {"engine": "x"}, "/chat/completions", {**BODY, "model": "n"}, 0),
-        ("http://a/v1", {"engine": "x"}, "/chat/completions", {**BODY, "temperature": 0.1}, 0),
-        ("http://a/v1", {"engine": "x"}, "/chat/completions", {**BODY, "top_p": 1}, 0),
-        ("http://a/v1", {"engine": "x"}, "/chat/completions", BODY, 1),
+        ("http://b/v1", {"engine": "x"}, "/chat/completions", BODY, (0, 0)),
+        ("http://a/v1", {"engine": "y"}, "/chat/completions", BODY, (0, 0)),
+        ("http://a/v1", {"engine": "x"}, "/completions", BODY, (0, 0)),
+        ("http://a/v1", {"engine": "x"}, "/chat/completions", {**BODY, "model": "n"}, (0, 0)),
+        ("http://a/v1", {"engine": "x"}, "/chat/completions", {**BODY, "temperature": 0.1}, (0, 0)),
+        ("http://a/v1", {"engine": "x"}, "/chat/completions", {**BODY, "top_p": 1}, (0, 0)),
+        ("http://a/v1", {"engine": "x"}, "/chat/completions", BODY, (1, 0)),
+        ("http://a/v1", {"engine": "x"}, "/chat/completions", BODY, (0, 1)),
     ],
 )
 def test_every_part_of_the_request_counts(other: tuple[Any, ...]) -> None:
     """So does the repeat; the order of keys does not."""
     assert key_of(*other) != KEY
     turned = dict(reversed(BODY.items()))
-    assert key_of("http://a/v1", {"engine": "x"}, "/chat/completions", turned, 0) == KEY
+    assert key_of("http://a/v1", {"engine": "x"}, "/chat/completions", turned, (0, 0)) == KEY
 
 
 def test_what_is_put_is_got(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from evenhand_evals.errors import UsageError
 from evenhand_evals.scorers.retrieval_lengths import agreement, bootstrap, by_length
 from evenhand_evals.tasks import needle, needle_glm
-from evenhand_evals.tokens import EstimatedTokens, estimated
+from evenhand_evals.token_counts import EstimatedTokens, estimated
 from evenhand_evals.types import (
     Chat,
     Completion,

@@ -23,7 +23,7 @@ from evenhand_evals.likelihood import METHODS as METHODS_BY_ENGINE
 from evenhand_evals.stats.perplexity import METRICS, Totals, of_items, perplexities
 from evenhand_evals.tasks.perplexity import TASK, WIKITEXT2, detokenised, pages, wikitext_units
 from evenhand_evals.tasks.perplexity_windows import question, windows
-from evenhand_evals.tokens import EstimatedTokens
+from evenhand_evals.token_counts import EstimatedTokens
 from evenhand_evals.types import (
     DataSource,
     Likelihood,

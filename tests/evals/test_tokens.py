@@ -11,7 +11,8 @@ import pytest
 
 from evenhand_evals.errors import EndpointError
 from evenhand_evals.haystack import generated
-from evenhand_evals.tokens import EstimatedTokens, ServedTokens, estimated, served
+from evenhand_evals.token_counts import EstimatedTokens, estimated
+from evenhand_evals.tokens import ServedTokens, served
 
 OVERHEAD = 11
 Answers = Callable[[str, dict[str, Any]], Any]

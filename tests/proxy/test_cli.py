@@ -125,6 +125,20 @@ async def test_explain_refuses_options_that_mean_nothing(
     assert problems.startswith(f"evenhand: {named}: ")
 
 
+async def test_broken_json_is_no_text() -> None:
+    """What begins like an object and does not end like one was cut short by a shell."""
+    where = ("--dialect", "vllm_openai", "--model", "m")
+    code, _, problems = await evenhand("explain", *where, "--set", 'response_format={"type":')
+    assert (code, "is not JSON" in problems) == (2, True)
+
+
+@pytest.mark.parametrize("model", ["glm-4@", "@greedy"])
+async def test_explain_takes_no_half_profile(model: str) -> None:
+    """As the proxy does not."""
+    code, _, problems = await evenhand("explain", "--dialect", "vllm_openai", "--model", model)
+    assert (code, "half a profile" in problems) == (2, True)
+
+
 async def test_explain_says_what_a_mode_would_do() -> None:
     """Strict marks as refused what report mode would pass on."""
     arguments = ("--dialect", "openai_chat", "--model", "m", "--set", "top_k=5", "--json")
@@ -143,7 +157,7 @@ async def test_explain_asks_a_proxy_with_a_key(engine: FakeEngine, tmp_path: Pat
     async with running_proxy(config, tmp_path) as proxy:
         where = ("--url", proxy.url, "--api-key-env", "TEAM_KEY")
         code, _, problems = await evenhand(*arguments, *where)
-        assert (code, "key" in problems) == (2, True)
+        assert (code, "--api-key-env" in problems) == (2, True)
         key = {"TEAM_KEY": "sk-of-the-team"}
         code, output, _ = await evenhand(*arguments, *where, environment=key)
     assert (code, json.loads(output)["mode"]) == (0, "pin")

@@ -40,7 +40,7 @@ from evenhand_evals.tasks.ruler_needles import NEEDLES, needles
 from evenhand_evals.tasks.ruler_questions import hotpot, questions, squad
 from evenhand_evals.tasks.ruler_words import coded_words, common_words, variables
 from evenhand_evals.tasks.ruler_writer import Problem, Writer
-from evenhand_evals.tokens import Tokens
+from evenhand_evals.token_counts import Tokens
 from evenhand_evals.types import (
     Chat,
     Completion,

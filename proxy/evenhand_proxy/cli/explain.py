@@ -180,6 +180,8 @@ def _explain_dialect(
     if dialect is None:
         raise ConfigError(f"--dialect: there is no {name!r}; {nearest(name, list(DIALECTS))}")
     plain, chosen = split_model(model)
+    if plain.startswith("@") or plain.endswith("@"):
+        raise ConfigError(f"--model: {model!r} has half a profile; write model@profile, or model")
     if chosen is not None and chosen not in PROFILES:
         raise ConfigError(f"--model: no profile {chosen!r}; {nearest(chosen, list(PROFILES))}")
     profiles = (PROFILES[chosen],) if chosen is not None else ()
@@ -268,5 +270,9 @@ async def _ask_proxy(
         ) from error
     if answer.status_code != httpx.codes.OK:
         said = document.get("error", {}).get("message", answer.text)
+        if answer.status_code == httpx.codes.UNAUTHORIZED:
+            said += (
+                " Here that is the variable that --api-key-env names, OPENAI_API_KEY by default."
+            )
         raise ConfigError(f"the proxy at {url}: {said}")
     return document

@@ -47,7 +47,10 @@ def parse_setting(text: str) -> tuple[str, Any]:
         raise _no_parameter(name)
     try:
         parsed = json.loads(value)
-    except ValueError:
+    except ValueError as error:
+        if value.lstrip().startswith(("{", "[")):
+            fix = "close what it opens, and quote it for the shell"
+            raise DecodingError(name, value, f"is not JSON ({error})", fix) from error
         return name, value
     try:
         json.dumps(parsed, allow_nan=False)
