@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from evenhand_evals.attest.runner import AttestSettings, attest
+from evenhand_evals.attest.runner import BUDGET, AttestSettings, attest
 from evenhand_evals.attest.verdicts import Attestation
 from evenhand_evals.cli.attest import print_attestation
 from evenhand_evals.settings import normalise_url
@@ -68,7 +68,7 @@ async def test_an_attestation_agrees_with_what_is_known(subject: Subject) -> Non
     assert not wrong
     assert {verdicts[name] for name in PENALTIES} <= {"applied", "unverifiable"}
     assert {verdicts[name] for name in THINKING} == {"unverifiable"}
-    assert found.requests < 900
+    assert found.requests <= BUDGET  # how many it takes depends on what the engine draws
 
 
 async def test_the_completions_route_agrees(subject: Subject) -> None:
