@@ -185,7 +185,7 @@ def _tabulate(a: Sequence[float], b: Sequence[float]) -> Discordance:
 
 def _side(run: RunData, label: str, values: Mapping[str, Sequence[float]]) -> Side:
     interval = mean(list(values.values()))
-    score = Estimate(interval.value, interval.low, interval.high, len(values), interval.method)
+    score = Estimate.of(interval, len(values))
     return Side(label, str(run.path), run.manifest.sent_model, score)
 
 

@@ -16,12 +16,11 @@ from typing import Any
 from evenhand_evals.asking import Route, Voice, interview
 from evenhand_evals.errors import AnswerUnreadable, DataError, UsageError
 from evenhand_evals.judge import verdict
-from evenhand_evals.likelihood import method_for
 from evenhand_evals.log import LOG_NAME, LogWriter, Record
 from evenhand_evals.manifest import Manifest, TaskFacts, versions, write_manifest
 from evenhand_evals.results import RunData, summarise, write_result
 from evenhand_evals.run import check_out
-from evenhand_evals.templates import template_of
+from evenhand_evals.speaker import voice_of
 from evenhand_evals.types import Dataset, Reply, Sample, Task
 
 
@@ -126,17 +125,8 @@ def _replies(
 
 def _voice(manifest: Manifest) -> Voice:
     """Give the voice of the run, as far as it bears on how answers are read."""
-    engine = manifest.server.engine
-    return Voice(
-        manifest.sent_model,
-        _no_parameters,
-        template=template_of(manifest.template, manifest.interface),
-        likelihood=method_for(
-            engine if isinstance(engine, str) else "generic",
-            proxied=manifest.server.kind == "evenhand",
-        ),
-        as_chat=manifest.interface == "chat",
-    )
+    model, server = manifest.sent_model, manifest.server
+    return voice_of(model, _no_parameters, server, manifest.template, manifest.interface)
 
 
 def _no_parameters(route: Route, fields: Mapping[str, Any]) -> Mapping[str, Any]:

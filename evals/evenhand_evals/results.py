@@ -13,7 +13,7 @@ from evenhand_evals.aggregates import AGGREGATES
 from evenhand_evals.brief import Brief, brief_of, read_briefs
 from evenhand_evals.log import LOG_NAME, Record, read_log
 from evenhand_evals.manifest import Manifest, read_manifest
-from evenhand_evals.stats.intervals import Interval, mean, ratio
+from evenhand_evals.stats.intervals import mean, ratio
 from evenhand_evals.types import OUTCOMES, Estimate, Outcome, Score, ScoredItem
 
 RESULT_NAME = "result.json"
@@ -117,10 +117,6 @@ def item_values(records: Iterable[Judged]) -> dict[str, list[float]]:
     return dict(values)
 
 
-def _estimate(interval: Interval, n: int) -> Estimate:
-    return Estimate(interval.value, interval.low, interval.high, n, interval.method)
-
-
 def headline(records: Iterable[Judged]) -> Estimate | None:
     """Give the headline score of some samples, or None if none of them was scored."""
     return headline_of(item_values(records).values())
@@ -128,7 +124,7 @@ def headline(records: Iterable[Judged]) -> Estimate | None:
 
 def headline_of(values: Collection[Sequence[float]]) -> Estimate | None:
     """Give the headline score from the values of each item, or None if there are none."""
-    return _estimate(mean(list(values)), len(values)) if values else None
+    return Estimate.of(mean(list(values)), len(values)) if values else None
 
 
 def _named_means(records: Sequence[Brief]) -> dict[str, Estimate]:
@@ -137,7 +133,7 @@ def _named_means(records: Sequence[Brief]) -> dict[str, Estimate]:
         for name, value in record.score.metrics.items() if record.score else ():
             values[name][record.item].append(float(value))
     return {
-        name: _estimate(mean(list(items.values())), len(items)) for name, items in values.items()
+        name: Estimate.of(mean(list(items.values())), len(items)) for name, items in values.items()
     }
 
 
@@ -153,7 +149,7 @@ def _named_ratios(records: Sequence[Brief]) -> dict[str, Estimate]:
         pairs = [(passed, total) for passed, total in items.values() if total]
         if pairs:
             passed_by_item, totals = zip(*pairs, strict=True)
-            estimates[name] = _estimate(ratio(passed_by_item, totals), len(pairs))
+            estimates[name] = Estimate.of(ratio(passed_by_item, totals), len(pairs))
     return estimates
 
 

@@ -8,17 +8,17 @@ from typing import Any, Final
 
 import orjson
 
-from evenhand_evals.asking import Outgoing, Route, Voice
+from evenhand_evals.asking import Outgoing, Parameters, Route, Voice
 from evenhand_evals.cache import Cache, Kept, key_of
 from evenhand_evals.client import Answer, Backoff, Client, Exchange
 from evenhand_evals.endpoint import Preflight, preflight
 from evenhand_evals.engine import root_of
 from evenhand_evals.likelihood import method_for
-from evenhand_evals.manifest import DecodingFacts
+from evenhand_evals.manifest import DecodingFacts, ServerFacts
 from evenhand_evals.pace import Pace
 from evenhand_evals.settings import Decoding, Target, api_key, decide
 from evenhand_evals.templates import template_of
-from evenhand_evals.types import Ask
+from evenhand_evals.types import Ask, Interface
 
 REMEMBERED: Final = 256
 """Sets of fields whose resolved parameters are kept: items with tools each have their own."""
@@ -44,6 +44,24 @@ class Settled:
             known = self._found.parameters(self._decoding, self._repeat, route, fields)
             self._known[key] = known
         return known
+
+
+def voice_of(
+    model: str,
+    parameters: Parameters,
+    server: ServerFacts,
+    template: str,
+    interface: Interface | None,
+) -> Voice:
+    """Give how a model is spoken to at a server, as the user wants it."""
+    engine = server.engine if isinstance(server.engine, str) else "generic"
+    return Voice(
+        model,
+        parameters,
+        template=template_of(template, interface),
+        likelihood=method_for(engine, proxied=server.kind == "evenhand"),
+        as_chat=interface == "chat",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,15 +98,9 @@ class Speaker:
         return self._voices[repeat]
 
     def _voice(self, repeat: int) -> Voice:
-        server = self.found.server
-        engine = server.engine if isinstance(server.engine, str) else "generic"
-        return Voice(
-            self.found.sent_model,
-            Settled(self.found, self.decoding, repeat),
-            template=template_of(self.target.template, self.target.interface),
-            likelihood=method_for(engine, proxied=server.kind == "evenhand"),
-            as_chat=self.target.interface == "chat",
-        )
+        settled, target = Settled(self.found, self.decoding, repeat), self.target
+        model, server = self.found.sent_model, self.found.server
+        return voice_of(model, settled, server, target.template, target.interface)
 
     async def ask(self, outgoing: Outgoing, repeat: int, turn: int = 0) -> Exchange:
         """Make one request, unless its answer is kept from an earlier run.

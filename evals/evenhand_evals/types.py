@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
+from evenhand_evals.stats.intervals import Interval
 from evenhand_evals.token_counts import Tokens, estimated
 
 Outcome = Literal["correct", "wrong", "unparsed", "truncated", "refused", "failed"]
@@ -187,6 +188,11 @@ class Estimate:
     method: str
     unit: Literal["share", "plain"] = "share"
     detail: str = ""
+
+    @classmethod
+    def of(cls, interval: Interval, n: int) -> "Estimate":
+        """Give an interval over `n` items as an estimate."""
+        return cls(interval.value, interval.low, interval.high, n, interval.method)
 
     @property
     def shown(self) -> tuple[float, float, float]:

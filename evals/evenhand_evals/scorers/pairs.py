@@ -15,10 +15,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from evenhand_evals.scorers.ratings import is_refused
+from evenhand_evals.scorers.ratings import outcome_of
 from evenhand_evals.scorers.thinking import answer_of
 from evenhand_evals.stats.intervals import ratio
-from evenhand_evals.types import Completion, Estimate, Outcome, Score, ScoredItem
+from evenhand_evals.types import Completion, Estimate, Score, ScoredItem
 
 Place = Literal["A", "B", "tie"]
 Winner = Literal["model", "baseline", "tie"]
@@ -68,7 +68,7 @@ def compared(answers: Sequence[Completion], games: Mapping[str, Game]) -> Score:
     shares = {name: WORTH[winner] if winner else 0.0 for name, winner in winners.items()}
     value = sum(shares.values()) / len(shares)
     return Score(
-        outcome=_outcome(answers, None in winners.values(), value),
+        outcome=outcome_of(answers, None in winners.values(), value),
         value=value,
         metrics={"win_rate": value, **shares},
         counts=_counts(list(games.values())),
@@ -76,16 +76,6 @@ def compared(answers: Sequence[Completion], games: Mapping[str, Game]) -> Score:
         explanation="; ".join(f"{name}: {_told(game)}" for name, game in games.items()),
         data={"winners": dict(winners)},
     )
-
-
-def _outcome(answers: Sequence[Completion], unread: bool, value: float) -> Outcome:
-    if any(map(is_refused, answers)):
-        return "refused"
-    if unread:
-        return "unparsed"
-    if value == 1.0:
-        return "correct"
-    return "truncated" if any(each.finish_reason == "length" for each in answers) else "wrong"
 
 
 def _counts(games: Sequence[Game]) -> dict[str, tuple[int, int]]:
@@ -126,5 +116,4 @@ def win_rates(items: Sequence[ScoredItem]) -> Mapping[str, Estimate]:
 
 
 def _pooled(numerators: Sequence[float], sizes: Sequence[int]) -> Estimate:
-    found = ratio(numerators, sizes)
-    return Estimate(found.value, found.low, found.high, len(sizes), found.method)
+    return Estimate.of(ratio(numerators, sizes), len(sizes))

@@ -132,7 +132,7 @@ def rated(answers: Sequence[Completion], panels: Mapping[str, Panel]) -> Score:
     shares = {name: (mark or 0.0) / FULL for name, mark in marks.items()}
     value = math.fsum(shares.values()) / len(shares)
     return Score(
-        outcome=_outcome(answers, None in marks.values(), value),
+        outcome=outcome_of(answers, None in marks.values(), value),
         value=value,
         metrics={"rating": value, **(shares if len(shares) > 1 else {})},
         counts=_counts(list(panels.values())),
@@ -142,7 +142,8 @@ def rated(answers: Sequence[Completion], panels: Mapping[str, Panel]) -> Score:
     )
 
 
-def _outcome(answers: Sequence[Completion], unread: bool, value: float) -> Outcome:
+def outcome_of(answers: Sequence[Completion], unread: bool, value: float) -> Outcome:
+    """Give the outcome of answers that a judge gave a value, or could not be `unread` of."""
     if any(map(is_refused, answers)):
         return "refused"
     if unread:
@@ -185,4 +186,4 @@ def of_read(items: Sequence[ScoredItem]) -> Mapping[str, Estimate]:
 
 def _pooled(items: Mapping[str, Sequence[float]]) -> Estimate:
     found = ratio([math.fsum(each) for each in items.values()], [len(e) for e in items.values()])
-    return Estimate(found.value, found.low, found.high, len(items), found.method)
+    return Estimate.of(found, len(items))

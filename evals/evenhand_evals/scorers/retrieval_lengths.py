@@ -8,11 +8,11 @@ from agrees with none. `length at N` is the mean of the prompt tokens that the e
 deviation is above 0.01 (`TOLERANCE`), the lengths of the table are not those of the served model.
 """
 
-import random
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from evenhand_evals.stats.intervals import Interval, mean
+from evenhand_evals.stats import paired
+from evenhand_evals.stats.intervals import mean
 from evenhand_evals.types import Estimate, ScoredItem
 
 TOLERANCE = 0.01
@@ -24,16 +24,9 @@ def facts(planned: int, length: int, prompt_tokens: int | None) -> dict[str, int
     return {"planned": planned, "length": length, "prompt_tokens": prompt_tokens}
 
 
-def _estimate(interval: Interval, n: int) -> Estimate:
-    return Estimate(interval.value, interval.low, interval.high, n, interval.method)
-
-
 def bootstrap(values: Sequence[float]) -> Estimate:
     """Give the mean of values with its percentile bootstrap interval; always the same draws."""
-    n, draw = len(values), random.Random(0)  # noqa: S311 - resampling, not secrecy
-    means = sorted(sum(draw.choices(values, k=n)) / n for _ in range(_DRAWS))
-    low, high = means[int(0.025 * _DRAWS)], means[int(0.975 * _DRAWS) - 1]
-    return Estimate(sum(values) / n, low, high, n, "bootstrap")
+    return Estimate.of(paired.bootstrap(values, seed=0, resamples=_DRAWS), len(values))
 
 
 def agreement(answers: Sequence[str | None]) -> float | None:
@@ -55,7 +48,7 @@ def by_length(items: Sequence[ScoredItem]) -> Mapping[str, Estimate]:
         values: dict[str, list[float]] = defaultdict(list)
         for item in members:
             values[item.item].append(item.score.value)
-        found[f"accuracy at {length}"] = _estimate(mean(list(values.values())), len(values))
+        found[f"accuracy at {length}"] = Estimate.of(mean(list(values.values())), len(values))
         found |= _agreement(length, members) | _counted(length, members)
     return found | _deviation(items)
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from evenhand_evals.errors import UsageError
 from evenhand_evals.extras import require
+from evenhand_evals.stats.intervals import percentiles
 from evenhand_evals.types import Estimate, ScoredItem
 
 MODULES = ("sacrebleu", "numpy")
@@ -115,10 +116,7 @@ def _scores(items: Sequence[ScoredItem]) -> dict[str, tuple[float, list[float]]]
 
 
 def _estimate(value: float, samples: Sequence[float], n: int) -> Estimate:
-    spread = sorted(samples) or [value]
-    cut = int(0.025 * len(spread))
-    low, high = min(spread[cut], value), max(spread[-1 - cut], value)
-    return Estimate(value, low, high, n, "bootstrap" if samples else "none")
+    return Estimate.of(percentiles(value, samples), n)
 
 
 def corpus(items: Sequence[ScoredItem]) -> Mapping[str, Estimate]:

@@ -24,8 +24,7 @@ def micro(subjects: Means) -> Estimate:
 
     """
     items = [values for each in subjects.values() for values in each]
-    found = mean(items)
-    return Estimate(found.value, found.low, found.high, len(items), found.method)
+    return Estimate.of(mean(items), len(items))
 
 
 def macro(subjects: Means) -> Estimate:

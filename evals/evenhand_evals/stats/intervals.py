@@ -46,6 +46,17 @@ def wilson(successes: float, n: float, level: float = LEVEL) -> Interval:
     return Interval(share, min(low, share), max(high, share), "wilson")
 
 
+def percentiles(value: float, samples: Sequence[float], level: float = LEVEL) -> Interval:
+    """Give a value with the percentile interval of its bootstrap samples, "none" without any.
+
+    Source: Efron and Tibshirani 1993, chapter 13. The interval holds the value.
+    """
+    spread = sorted(samples) or [value]
+    cut = int((1 - level) / 2 * len(spread))
+    low, high = min(spread[cut], value), max(spread[-1 - cut], value)
+    return Interval(value, low, high, "bootstrap" if samples else "none")
+
+
 def ratio(
     numerators: Sequence[float], denominators: Sequence[float], level: float = LEVEL
 ) -> Interval:

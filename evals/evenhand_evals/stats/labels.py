@@ -21,7 +21,7 @@ def format_cost(items: Sequence[ScoredItem]) -> Mapping[str, Estimate]:
         by_item[each.item].append(float(each.score.data["difference"]))
     means = [math.fsum(values) / len(values) for _, values in sorted(by_item.items())]
     found = bootstrap(means, seed=SEED)
-    return {"format_cost": Estimate(found.value, found.low, found.high, len(means), found.method)}
+    return {"format_cost": Estimate.of(found, len(means))}
 
 
 def sweep(items: Sequence[ScoredItem]) -> Mapping[str, Estimate]:
@@ -38,7 +38,7 @@ def sweep(items: Sequence[ScoredItem]) -> Mapping[str, Estimate]:
     same = sum(len({each.score.data["answer"] for each in ways.values()}) == 1 for ways in whole)
     steady = wilson(same, len(whole))
     return {
-        "steady": Estimate(steady.value, steady.low, steady.high, len(whole), steady.method),
+        "steady": Estimate.of(steady, len(whole)),
         "spread": _spread(whole),
     }
 

@@ -15,8 +15,5 @@ def by_level(items: Sequence[ScoredItem]) -> Mapping[str, Estimate]:
             levels[each.score.data["level"]][each.item].append(each.score.value)
     found = {}
     for level, values in sorted(levels.items()):
-        interval = mean(list(values.values()))
-        found[f"level_{level}"] = Estimate(
-            interval.value, interval.low, interval.high, len(values), interval.method
-        )
+        found[f"level_{level}"] = Estimate.of(mean(list(values.values())), len(values))
     return found

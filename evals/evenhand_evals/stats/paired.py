@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evenhand_evals.stats.distributions import normal_quantile
-from evenhand_evals.stats.intervals import LEVEL, Interval, wilson
+from evenhand_evals.stats.intervals import LEVEL, Interval, percentiles, wilson
 
 EXACT_PAIRS = 20
 DRAWS = 10_000
@@ -114,9 +114,8 @@ def bootstrap(
         raise ValueError("a difference needs at least one item")
     value = math.fsum(differences) / n
     draw = random.Random(seed)  # noqa: S311 - a statistic, not a secret
-    means = sorted(math.fsum(draw.choices(differences, k=n)) / n for _ in range(resamples))
-    cut = int((1 - level) / 2 * resamples)
-    return Interval(value, min(means[cut], value), max(means[-1 - cut], value), "bootstrap")
+    means = [math.fsum(draw.choices(differences, k=n)) / n for _ in range(resamples)]
+    return percentiles(value, means, level)
 
 
 def _exact_flips(sizes: Sequence[float], observed: float, slack: float) -> float:

@@ -45,8 +45,5 @@ def estimates(scored: Sequence[ScoredItem]) -> Mapping[str, Estimate]:
         values = [
             [pass_at_k(len(each), sum(each), k)] for each in passed.values() if len(each) >= k
         ]
-        interval = mean(values)
-        found[f"pass@{k}"] = Estimate(
-            interval.value, interval.low, interval.high, len(values), interval.method
-        )
+        found[f"pass@{k}"] = Estimate.of(mean(values), len(values))
     return found

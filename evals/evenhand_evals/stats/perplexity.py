@@ -12,8 +12,9 @@ import math
 import random
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from evenhand_evals.stats.intervals import percentiles
 from evenhand_evals.types import Estimate, ScoredItem
 
 DRAWS = 1000
@@ -74,10 +75,8 @@ def perplexities(texts: Sequence[Sequence[Totals]]) -> dict[str, Estimate]:
     found = {}
     for name, metric in METRICS.items():
         value = metric(whole)
-        spread = sorted(map(metric, drawn)) or [value]
-        low, high = spread[int(0.025 * len(spread))], spread[-1 - int(0.025 * len(spread))]
-        method = "bootstrap" if drawn else "none"
-        found[name] = Estimate(value, min(low, value), max(high, value), n, method, "plain")
+        interval = percentiles(value, list(map(metric, drawn)))
+        found[name] = replace(Estimate.of(interval, n), unit="plain")
     return found
 
 

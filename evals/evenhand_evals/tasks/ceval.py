@@ -29,6 +29,7 @@ from collections.abc import Callable
 from evenhand_evals.scorers.choices_chinese import ceval_letter
 from evenhand_evals.scorers.subjects import CEVAL_NAMES
 from evenhand_evals.tasks.choices import (
+    Builder,
     Item,
     columns,
     facts,
@@ -36,9 +37,10 @@ from evenhand_evals.tasks.choices import (
     item,
     likeliest,
     likelihood_sample,
+    of_subjects,
     picked,
 )
-from evenhand_evals.tasks.subject_folders import SubjectOrigin, Tables, find_tables
+from evenhand_evals.tasks.subject_folders import SubjectOrigin, Tables
 from evenhand_evals.types import Completion, Dataset, DataSource, Message, Sample, Score, Task
 
 ORIGIN = SubjectOrigin(
@@ -53,9 +55,6 @@ SHOTS = 5
 DATA = f"{ORIGIN.folder}/ under EVENHAND_DATA, or --data {ORIGIN.name}"
 _COLUMNS = ("question", "A", "B", "C", "D", "answer")
 
-Builder = Callable[[Item, list[Item]], Sample]
-"""From an item and its subject's shots to a sample."""
-
 
 def items(found: Tables, split: str, subject: str) -> list[Item]:
     """Give a subject's items of one split; those of `dev` come with explanations."""
@@ -68,13 +67,8 @@ def items(found: Tables, split: str, subject: str) -> list[Item]:
     return result
 
 
-def _load(source: DataSource, build: Builder, *, shots: bool = True) -> Dataset:
-    found = find_tables(source, ORIGIN, tuple(CEVAL_NAMES), ("dev", "val") if shots else ("val",))
-    samples = []
-    for subject in CEVAL_NAMES:
-        worked = items(found, "dev", subject)[:SHOTS] if shots else []
-        samples += [build(each, worked) for each in items(found, "val", subject)]
-    return Dataset(tuple(samples), found.source, found.revision, found.sha256, ORIGIN.licence)
+def _load(source: DataSource, build: Builder, shots: int = SHOTS) -> Dataset:
+    return of_subjects(source, ORIGIN, tuple(CEVAL_NAMES), "val", items, build, shots)
 
 
 def _opening(subject: str) -> str:
@@ -115,7 +109,7 @@ def load(source: DataSource) -> Dataset:
 
 def load_without_shots(source: DataSource) -> Dataset:
     """Load C-Eval without shots; only `val` is read."""
-    return _load(source, lambda each, shots: _chat(each, shots, _letter_only), shots=False)
+    return _load(source, lambda each, shots: _chat(each, shots, _letter_only), shots=0)
 
 
 def load_worked(source: DataSource) -> Dataset:

@@ -6,8 +6,11 @@ from dataclasses import dataclass, replace
 from evenhand_evals.errors import DataError
 from evenhand_evals.scorers.choices import LETTERS, stated_letter
 from evenhand_evals.scorers.thinking import answer_of
+from evenhand_evals.tasks.subject_folders import SubjectOrigin, Tables, find_tables
 from evenhand_evals.types import (
     Completion,
+    Dataset,
+    DataSource,
     Likelihood,
     Likelihoods,
     Message,
@@ -86,6 +89,31 @@ def picked(where: str, row: Sequence[str], places: Sequence[int]) -> list[str]:
     if len(row) <= max(places):
         raise DataError(f"{where}: {len(row)} cells; the header promises more")
     return [row[place] for place in places]
+
+
+Reader = Callable[[Tables, str, str], list[Item]]
+"""Gives the items of a split and a subject."""
+
+Builder = Callable[[Item, list[Item]], Sample]
+"""Gives a sample of an item and its shots."""
+
+
+def of_subjects(
+    source: DataSource,
+    origin: SubjectOrigin,
+    subjects: Sequence[str],
+    split: str,
+    items: Reader,
+    build: Builder,
+    shots: int,
+) -> Dataset:
+    """Load a set of subjects, each with so many shots from its `dev`, which is else not read."""
+    found = find_tables(source, origin, subjects, ("dev", split) if shots else (split,))
+    samples: list[Sample] = []
+    for subject in subjects:
+        worked = items(found, "dev", subject)[:shots] if shots else []
+        samples += [build(each, worked) for each in items(found, split, subject)]
+    return Dataset(tuple(samples), found.source, found.revision, found.sha256, origin.licence)
 
 
 def facts(each: Item) -> Mapping[str, object]:

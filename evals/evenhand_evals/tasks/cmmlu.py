@@ -22,12 +22,12 @@ CMMLU's figures are means over subjects, `macro`; the harness' figure for `cmmlu
 the mean over items, `micro`. The subjects of `china_specific` are in another category too.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from evenhand_evals.scorers.choices_chinese import cmmlu_letter
 from evenhand_evals.scorers.subjects import CMMLU_NAMES
 from evenhand_evals.tasks.choices import (
+    Builder,
     Item,
     columns,
     facts,
@@ -35,9 +35,10 @@ from evenhand_evals.tasks.choices import (
     item,
     likeliest,
     likelihood_sample,
+    of_subjects,
     picked,
 )
-from evenhand_evals.tasks.subject_folders import SubjectOrigin, Tables, find_tables
+from evenhand_evals.tasks.subject_folders import SubjectOrigin, Tables
 from evenhand_evals.types import Completion, Dataset, DataSource, Message, Sample, Score, Task
 
 ORIGIN = SubjectOrigin(
@@ -53,9 +54,6 @@ GUESS = 0.25
 DATA = f"{ORIGIN.folder}/ under EVENHAND_DATA, or --data {ORIGIN.name}"
 _COLUMNS = ("Question", "A", "B", "C", "D", "Answer")
 
-Builder = Callable[[Item, list[Item]], Sample]
-"""From an item and its subject's shots to a sample."""
-
 
 def items(found: Tables, split: str, subject: str) -> list[Item]:
     """Give a subject's items of one split, in the order of the file."""
@@ -67,13 +65,8 @@ def items(found: Tables, split: str, subject: str) -> list[Item]:
     ]
 
 
-def _load(source: DataSource, build: Builder, *, shots: bool = True) -> Dataset:
-    found = find_tables(source, ORIGIN, tuple(CMMLU_NAMES), ("dev", "test") if shots else ("test",))
-    samples = []
-    for subject in CMMLU_NAMES:
-        worked = items(found, "dev", subject)[:SHOTS] if shots else []
-        samples += [build(each, worked) for each in items(found, "test", subject)]
-    return Dataset(tuple(samples), found.source, found.revision, found.sha256, ORIGIN.licence)
+def _load(source: DataSource, build: Builder, shots: int = SHOTS) -> Dataset:
+    return of_subjects(source, ORIGIN, tuple(CMMLU_NAMES), "test", items, build, shots)
 
 
 def _opening(subject: str) -> str:
@@ -107,7 +100,7 @@ def load(source: DataSource) -> Dataset:
 
 def load_analysed(source: DataSource) -> Dataset:
     """Load CMMLU with a demand for analysis and no shots; only `test` is read."""
-    return _load(source, _analysed, shots=False)
+    return _load(source, _analysed, shots=0)
 
 
 def load_texts(source: DataSource) -> Dataset:

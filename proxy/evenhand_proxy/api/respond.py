@@ -25,11 +25,6 @@ async def send_whole(send: Send, status: int, headers: Headers, body: bytes) -> 
     await send({"type": "http.response.body", "body": body})
 
 
-async def send_error(send: Send, error: HTTPError, headers: Headers = ()) -> None:
-    """Send one of our errors in OpenAI's shape."""
-    await send_whole(send, error.status, [*headers, JSON], orjson.dumps(error.body()))
-
-
 def error_event(error: HTTPError, *, at_boundary: bool) -> bytes:
     """Give the SSE event that tells a client in the middle of a stream what went wrong.
 
