@@ -18,6 +18,7 @@ from evenhand_proxy.decoding.dialect import (
 )
 from evenhand_proxy.decoding.dialects import TRANSLATED, VARIANTS
 from evenhand_proxy.decoding.forms import Form
+from evenhand_proxy.decoding.server_flags import SERVER_FLAGS
 from tests.docs.tables import Row, as_json, code, listed, table
 
 FAMILIES: Final[Mapping[str, str]] = {
@@ -126,7 +127,31 @@ def page(family: str) -> str:
     for each in dialects:
         parts.append(_section(each, first))
         first = first or each
+    if family in SERVER_FLAGS:
+        parts.append(_server_flags(family))
     return "\n".join(parts)
+
+
+def _unset_or(default: object) -> str:
+    if default is ABSENT:
+        return "unset"
+    return as_json(dict(default) if isinstance(default, Mapping) else default)
+
+
+def _server_flags(family: str) -> str:
+    """Give the settings of a server that move what is in effect."""
+    rows = [
+        (
+            code(each.wire),
+            each.kind,
+            _unset_or(each.default),
+            " ".join(filter(None, (each.effect, each.status and f"({each.status})"))),
+            each.source,
+        )
+        for each in SERVER_FLAGS[family]
+    ]
+    columns = ("setting", "takes", "default", "what it does", "read in")
+    return f"## Server settings\n\n{table(columns, rows)}"
 
 
 def _variants(dialects: Iterable[Dialect]) -> str:
