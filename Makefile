@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: demo test check bench bench-evals engines-sglang engines-vllm lock dist clean
+.PHONY: demo test check parity bench bench-evals suite engines-sglang engines-vllm lock dist clean
 
 demo: $(STAMP) ## start a model behind the proxy, evaluate it three ways, print what came out
 	$(BIN)/python deploy/demo.py
@@ -20,12 +20,20 @@ check: $(STAMP) ## format, lint, types, contracts, sizes
 	$(BIN)/lint-imports
 	$(BIN)/python tests/size_gate.py
 
+parity: $(STAMP) ## compare our scorers with the published ones, item by item
+	PYTHON=$(PYTHON) tests/evals/oracles.sh
+	$(BIN)/pytest -m oracle -rs tests/evals
+
 bench: $(STAMP) ## compare the proxy with its peers
 	$(BIN)/pytest -m bench -s tests/bench --ignore=tests/bench/test_evals.py
 
 bench-evals: $(STAMP) ## compare the eval client with other harnesses
 	PYTHON=$(PYTHON) tests/bench/harnesses.sh
 	$(BIN)/pytest -m bench -s tests/bench/test_evals.py
+
+suite: $(STAMP) ## the shipped suite, 20 items of each task, on the embedded engine and on SGLang
+	deploy/sglang/cpu/setup.sh
+	EVENHAND_SUITE_LIMIT=20 $(BIN)/pytest -m "not vllm" tests/contract/test_suite.py
 
 engines-sglang: $(STAMP) ## the contract tests on the real SGLang server, on CPU
 	deploy/sglang/cpu/setup.sh

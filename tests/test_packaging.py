@@ -7,6 +7,7 @@ import sys
 import tarfile
 import venv
 import zipfile
+from fnmatch import fnmatch
 from pathlib import Path
 
 import httpx
@@ -21,6 +22,7 @@ SHIPPED = (
     "evenhand_proxy/telemetry/tokens.tiktoken",
     "evenhand_evals/report/page.html.jinja",
     "evenhand_evals/report/style.css",
+    "evenhand_evals/datasets/ifeval_zh.jsonl",
     "evenhand_evals/datasets/instructions.jsonl",
     "evenhand_evals/datasets/labels.jsonl",
 )
@@ -56,6 +58,24 @@ def test_the_wheel_holds_all_data_and_nothing_else(built: Path) -> None:
         "evenhand_proxy",
         "evenhand_evals",
     }
+
+
+def test_the_wheel_holds_every_file_that_is_no_program(built: Path) -> None:
+    """Suites, templates and every data set, as they are here to the byte."""
+    (wheel,) = built.glob("*.whl")
+    here = {
+        path.relative_to(home).as_posix(): path
+        for home in (ROOT / "proxy", ROOT / "evals")
+        for path in home.rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    data = {name for name in here if not name.endswith(".py")}
+    for kind in ("datasets/suites/*.yaml", "report/*.jinja", "report/*.css", "datasets/*.jsonl"):
+        assert [name for name in data if fnmatch(name, f"evenhand_evals/{kind}")], kind
+    with zipfile.ZipFile(wheel) as archive:
+        assert not set(here) - set(archive.namelist())
+        differing = [name for name in data if archive.read(name) != here[name].read_bytes()]
+    assert not differing
 
 
 def test_the_sdist_holds_no_caches_or_tests(built: Path) -> None:

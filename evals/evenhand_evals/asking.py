@@ -6,7 +6,7 @@ wrote it: scoring again is asking again with the answers at hand.
 """
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from evenhand_evals.errors import AnswerUnreadable, UsageError
@@ -22,7 +22,7 @@ class Outgoing:
     """One request that is to be made.
 
     `path` is below the base URL, or below the server's root where `root` says so. `kind` is what
-    must come back, None for any JSON.
+    must come back, None for any JSON. `stream` says that the body asks for a stream.
     """
 
     path: str
@@ -30,7 +30,11 @@ class Outgoing:
     root: bool = False
     kind: Kind | None = "message"
     judge: bool = False
+    stream: bool = False
 
+
+STREAMED: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
+"""What asks for a stream that tells at its end how many tokens there were."""
 
 Talk = Generator[Outgoing, Any, Reply]
 """Yields requests, is sent the bodies of their answers, returns the reply."""
@@ -63,7 +67,8 @@ class Voice:
 
     `template` writes chats as prompts for `/completions`, None leaves that to the server's chat
     route. `likelihood` is how likelihoods are got, None if there is no way. `as_chat` puts texts
-    that are to be gone on with into a message, for models that only chat.
+    that are to be gone on with into a message, for models that only chat. `stream` has what is
+    generated come as a stream.
     """
 
     model: str
@@ -71,6 +76,7 @@ class Voice:
     template: Renders | None = None
     likelihood: Method | None = None
     as_chat: bool = False
+    stream: bool = False
 
 
 def talk(ask: Ask, voice: Voice) -> Talk:
@@ -84,8 +90,9 @@ def talk(ask: Ask, voice: Voice) -> Talk:
     if isinstance(ask, Likelihood):
         if voice.likelihood is None:
             raise UsageError(
-                "this endpoint gives no log-likelihoods; name the engine with --engine, ask the "
-                "engine itself rather than a gateway, or choose a task that generates"
+                "this endpoint gives no log-likelihoods; vLLM, SGLang and llama.cpp do, asked "
+                "themselves (name one with --engine) or through an Evenhand proxy; or choose a "
+                "task that generates"
             )
         return voice.likelihood(voice.model, ask)
     if isinstance(ask, Text):
@@ -99,7 +106,7 @@ def _chat(ask: Chat, voice: Voice) -> Talk:
     body = chat_body(voice.model, ask.messages, parameters)
     if ask.prefill is not None:
         body["messages"].append({"role": "assistant", "content": ask.prefill})
-    return (yield from _generated(Outgoing(PATHS["chat"], body, judge=ask.judge)))
+    return (yield from _generated(Outgoing(PATHS["chat"], body, judge=ask.judge), voice))
 
 
 PREFILL: Mapping[str, Any] = {"continue_final_message": True, "add_generation_prompt": False}
@@ -111,7 +118,7 @@ def _rendered(ask: Chat, voice: Voice, template: Renders) -> Talk:
         raise UsageError("--template: images have no place in a prompt; leave it to the server")
     body = text_body(voice.model, template(ask), voice.parameters("completions", ask.fields))
     outgoing = Outgoing(PATHS["completions"], body, kind="text", judge=ask.judge)
-    return (yield from _generated(outgoing))
+    return (yield from _generated(outgoing, voice))
 
 
 def _text(ask: Text, voice: Voice) -> Talk:
@@ -122,12 +129,14 @@ def _text(ask: Text, voice: Voice) -> Talk:
             "messages": messages,
             **voice.parameters("chat", ask.fields),
         }
-        return (yield from _generated(Outgoing(PATHS["chat"], body)))
+        return (yield from _generated(Outgoing(PATHS["chat"], body), voice))
     body = text_body(voice.model, ask.prompt, voice.parameters("completions", ask.fields))
-    return (yield from _generated(Outgoing(PATHS["completions"], body, kind="text")))
+    return (yield from _generated(Outgoing(PATHS["completions"], body, kind="text"), voice))
 
 
-def _generated(outgoing: Outgoing) -> Generator[Outgoing, Any, Completion]:
+def _generated(outgoing: Outgoing, voice: Voice) -> Generator[Outgoing, Any, Completion]:
+    if voice.stream:
+        outgoing = replace(outgoing, body={**outgoing.body, **STREAMED}, stream=True)
     response = yield outgoing
     completion = parse_completion(response)
     if completion is None:

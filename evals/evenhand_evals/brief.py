@@ -1,13 +1,14 @@
 """What a result needs of a record: a thousandth of a run, so that large runs fit in memory."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from evenhand_evals.log import Record, each_record
+from evenhand_evals.latency import Pulse, pulse
+from evenhand_evals.log import Attempt, Record, each_record
 from evenhand_evals.types import Completion, Outcome, Score
 from evenhand_evals.wire import parse_completion
 
@@ -23,8 +24,9 @@ class Brief:
     """A record without what was sent and received; fields as there.
 
     `prompt_tokens` and `completion_tokens` are sums over the model's answers that reported them,
-    `reported` how many did; the judge's are not the model's. `unparsed` is the beginning of an
-    answer that nothing could be read from.
+    `reported` how many did; the judge's are not the model's. `unparsed` is the beginning of what
+    nothing could be read from: the answer, or the judge's verdict on it. `pulses` are the
+    times of the model's streamed answers.
     """
 
     item: str
@@ -40,6 +42,7 @@ class Brief:
     completion_tokens: int = 0
     reported: int = 0
     unparsed: str | None = None
+    pulses: tuple[Pulse, ...] = ()
 
     @property
     def key(self) -> tuple[str, int]:
@@ -67,8 +70,9 @@ class Lean:
 
 def brief_of(record: Record, lean: Lean | None = None) -> Brief:
     """Give what is needed of a record; `lean`, where it is given, makes less of its score."""
-    completions = tuple(_completions(record))
-    usages = [each.usage for each in completions if each.usage.completion_tokens is not None]
+    answers = tuple(_answers(record))
+    usages = [each.usage for each, _ in answers if each.usage.completion_tokens is not None]
+    pulses = (pulse(attempts, each.usage.completion_tokens) for each, attempts in answers)
     return Brief(
         record.item,
         record.repeat,
@@ -82,7 +86,8 @@ def brief_of(record: Record, lean: Lean | None = None) -> Brief:
         sum(usage.prompt_tokens or 0 for usage in usages),
         sum(usage.completion_tokens or 0 for usage in usages),
         len(usages),
-        _beginning(record.completion) if record.outcome == "unparsed" else None,
+        _unparsed(record) if record.outcome == "unparsed" else None,
+        tuple(each for each in pulses if each is not None),
     )
 
 
@@ -100,13 +105,22 @@ def read_briefs(path: Path, *, whole: bool = True) -> tuple[Brief, ...]:
     return tuple({brief.key: brief for brief in briefs}.values())
 
 
-def _completions(record: Record) -> Iterator[Completion]:
-    """Give every answer of the model to a sample."""
-    bodies = [step.response for step in record.steps if not step.judge]
-    for body in bodies if record.steps else (record.response,):
-        completion = parse_completion(body)
+def _answers(record: Record) -> Iterator[tuple[Completion, Sequence[Attempt]]]:
+    """Give every answer of the model to a sample, and the attempts that it took."""
+    steps = [step for step in record.steps if not step.judge] if record.steps else [record]
+    for each in steps:
+        completion = parse_completion(each.response)
         if completion is not None:
-            yield completion
+            yield completion, each.attempts
+
+
+def _unparsed(record: Record) -> str | None:
+    """Give what could not be read: a verdict where the judge was asked, else the answer."""
+    unread = record.score.data.get("unread") if record.score else None
+    if unread:
+        return _beginning(Completion(unread[0]))
+    verdicts = [step for step in record.steps if step.judge]
+    return _beginning(parse_completion(verdicts[-1].response) if verdicts else record.completion)
 
 
 def _beginning(completion: Completion | None) -> str | None:

@@ -17,6 +17,8 @@ from typing import Any, Final, Self
 
 import orjson
 
+from evenhand_evals.errors import UsageError
+
 FOLDER_VARIABLE: Final = "EVENHAND_CACHE"
 FILE: Final = "answers.db"
 
@@ -64,11 +66,17 @@ class Cache:
         self._db: sqlite3.Connection | None = None
 
     def __enter__(self) -> Self:
-        self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        self._db = sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=OFF")
-        self._db.execute(_TABLE)
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._db = sqlite3.connect(self.path, timeout=30.0, isolation_level=None)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=OFF")
+            self._db.execute(_TABLE)
+        except (OSError, sqlite3.Error) as error:
+            raise UsageError(
+                f"the cache of answers, {self.path}, cannot be used: {error}; name another folder "
+                f"with {FOLDER_VARIABLE}, or give --no-cache"
+            ) from error
         return self
 
     def __exit__(

@@ -4,6 +4,7 @@ No answer raises: an exchange that failed says so and why. A request is repeated
 again can help (408, 409, 425, 429, 5xx, no connection, a broken or late answer, one that the
 engine gave up), with full jitter (Brooker 2015, "Exponential Backoff And Jitter") and never sooner
 than `Retry-After` says. A 400 is the endpoint's verdict on the request, not an answer of the model.
+A streamed answer becomes the body of the plain one, or a broken answer: there is no half of one.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ import math
 import random
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from types import TracebackType
@@ -22,10 +23,13 @@ import orjson
 from evenhand_evals.connections import Connections, Response
 from evenhand_evals.log import Attempt
 from evenhand_evals.pace import Pace
-from evenhand_evals.wire import Kind, aborted, fault
+from evenhand_evals.stream import Stream, told
+from evenhand_evals.wire import Kind, aborted, fault, unseeing
 
 UNPACED = 1 << 20
 RETRIED = frozenset((408, 409, 425, 429))
+REJECTED = frozenset((400, 413, 422))
+"""What an endpoint says of a request that it will never answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +56,8 @@ class Answer:
     """What came back for one request on the wire.
 
     `status` is None and `error` set where no whole answer came. `body` is the parsed JSON, or the
-    text where it is not JSON. `retry_after` is in seconds.
+    text where it is not JSON. `retry_after` and `first_token` are in seconds; the latter and the
+    count of `chunks` are of a stream, None for a plain answer.
     """
 
     status: int | None = None
@@ -61,18 +66,22 @@ class Answer:
     request_id: str | None = None
     fingerprint: str | None = None
     retry_after: float | None = None
+    first_token: float | None = None
+    chunks: int | None = None
 
     @property
     def transient(self) -> bool:
         """Whether asking again can help."""
         if self.status is None or self.status in RETRIED or self.status >= 500:
-            return True
+            return not unseeing(self.body)
         return self.status == 200 and aborted(self.body)
 
     @property
     def in_trouble(self) -> bool:
         """Whether the endpoint has too much to do, or is not there."""
-        return self.status is None or self.status == 429 or self.status >= 500
+        if self.status is None or self.status == 429:
+            return True
+        return self.status >= 500 and not unseeing(self.body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +147,7 @@ class Client:
     `base_url` ends before `/chat/completions`; `timeout` is the longest wait for one answer in
     seconds; `headers` go with every request; `pace` says how many may be under way; `origin` is the
     reading of `time.monotonic()` that times are counted from, the client's own beginning unless it
-    is set.
+    is set; `streamed` says that an answer has come as a stream.
     """
 
     def __init__(
@@ -158,6 +167,7 @@ class Client:
         self._backoff = backoff or Backoff()
         self._pace = pace or Pace(UNPACED)
         self.origin = time.monotonic()
+        self.streamed = False
         self._connections: Connections | None = None
 
     async def __aenter__(self) -> Self:
@@ -180,33 +190,62 @@ class Client:
         if self._connections is not None:
             await self._connections.close()
 
-    async def request(self, method: str, path: str, body: Any = None) -> Answer:
-        """Send one request, once, and give whatever came of it."""
+    async def request(
+        self, method: str, path: str, body: Any = None, *, stream: bool = False
+    ) -> Answer:
+        """Send one request, once, and give whatever came of it; `stream` reads a streamed body."""
         if self._connections is None:
             raise RuntimeError("a Client is used inside `async with`")
         data = None if body is None else orjson.dumps(body)
+        reading = Stream() if stream else None
+        sink = reading.feed if reading else None
         try:
             async with asyncio.timeout(self._timeout):
-                response = await self._connections.request(method, path, data)
+                response = await self._connections.request(method, path, data, sink)
         except TimeoutError:
-            return Answer(error=f"no whole answer within {self._timeout:g} s")
+            answer = Answer(error=f"no whole answer within {self._timeout:g} s")
         except OSError as error:
-            return Answer(error=f"{type(error).__name__}: {error}")
-        return _read(response, self._mask(response.status, response.content))
+            answer = Answer(error=f"{type(error).__name__}: {error}")
+        else:
+            if reading is None or not response.streamed:
+                return _read(response, self._mask(response.status, response.content))
+            answer = self._read_stream(response, reading)
+        if reading is None or not reading.chunks:
+            return answer
+        return replace(answer, first_token=reading.first_token, chunks=reading.chunks)
+
+    def _read_stream(self, response: Response, reading: Stream) -> Answer:
+        """Give what a stream came to; an error inside it is as good as one in the place of it."""
+        self.streamed = True
+        reading.finish()
+        if reading.error is not None:
+            said = orjson.loads(self._mask(0, orjson.dumps(reading.error)))
+            status = told(said)
+            error = None if status else f"the stream broke off with an error: {error_text(said)}"
+            return _answer(response, status, said, error)
+        if reading.broken is not None:
+            return _answer(response, None, None, reading.broken)
+        return _answer(response, response.status, reading.body())
 
     async def ask(
-        self, path: str, body: Mapping[str, Any], *, kind: Kind | None = "message"
+        self,
+        path: str,
+        body: Mapping[str, Any],
+        *,
+        kind: Kind | None = "message",
+        stream: bool = False,
     ) -> Exchange:
         """Ask for one thing, as often as it takes or `Backoff` allows.
 
-        `kind` is what must come back, None for any JSON.
+        `kind` is what must come back, None for any JSON. `stream` says that the body asks for a
+        stream; an endpoint that answers without one is read all the same.
         """
         attempts: list[Attempt] = []
         while True:
             async with self._pace as pace:
                 round_ = pace.round
                 begun = time.monotonic()
-                answer = await self.request("POST", path, body)
+                answer = await self.request("POST", path, body, stream=stream)
                 took = time.monotonic() - begun
             if answer.in_trouble:
                 pace.trouble(round_, self._held(answer))
@@ -214,9 +253,9 @@ class Client:
                 pace.good()
             failure = _failure(answer, kind)
             pause = self._pause(answer, len(attempts)) if failure else None
-            attempts.append(
-                Attempt(begun - self.origin, took, answer.status, failure and failure[:200], pause)
-            )
+            why = failure and failure[:200]
+            read = answer.first_token, answer.chunks
+            attempts.append(Attempt(begun - self.origin, took, answer.status, why, pause, *read))
             if pause is None:
                 break
             await asyncio.sleep(pause)
@@ -256,10 +295,15 @@ def _read(response: Response, content: bytes) -> Answer:
         body = orjson.loads(content)
     except orjson.JSONDecodeError:
         body = content.decode("utf-8", "replace")
+    return _answer(response, response.status, body)
+
+
+def _answer(response: Response, status: int | None, body: Any, error: str | None = None) -> Answer:
     headers = response.headers
     return Answer(
-        status=response.status,
+        status=status,
         body=body,
+        error=error,
         request_id=headers.get("evenhand-request-id"),
         fingerprint=headers.get("evenhand-decoding"),
         retry_after=retry_after(headers.get("retry-after")),

@@ -1,13 +1,13 @@
 """HTTP/1.1 to one server over connections that stay open: what the client sends its requests with.
 
 A general HTTP library spends several times what a sample costs otherwise: redirects, cookies,
-compression, forms and streams are of no use here. Parsing is llhttp's (httptools), TLS and name
-resolution are the event loop's.
+compression and forms are of no use here. Parsing is llhttp's (httptools), TLS and name resolution
+are the event loop's.
 """
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, cast
 from urllib.parse import quote, urlsplit
@@ -17,16 +17,24 @@ import httptools
 from evenhand_evals.errors import UsageError
 
 CONNECT_TIMEOUT: Final = 30.0
+EVENT_STREAM: Final = "text/event-stream"
 _KEPT_IN_PATHS: Final = "/:@!$&'()*+,;=~%?"
+
+Sink = Callable[[bytes], None]
+"""Takes the body of a stream as it comes in, what each read of the socket brought at once."""
 
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """One whole answer; the names of headers are in lower case."""
+    """One whole answer; the names of headers are in lower case.
+
+    `streamed` says that the body went into the sink, and that `content` is empty.
+    """
 
     status: int
     headers: Mapping[str, str]
     content: bytes
+    streamed: bool = False
 
 
 class _Connection(asyncio.Protocol):
@@ -39,13 +47,17 @@ class _Connection(asyncio.Protocol):
         self._answer: asyncio.Future[Response] | None = None
         self._headers: dict[str, str] = {}
         self._body: list[bytes] = []
+        self.on_body = self._body.append  # called for every piece of a body, which are many
         self._whole_head = False
+        self._sink: Sink | None = None
+        self._streaming = False
 
-    def ask(self, request: bytes) -> "asyncio.Future[Response]":
+    def ask(self, request: bytes, sink: Sink | None) -> "asyncio.Future[Response]":
         """Send a request and give what will be its answer."""
         self._parser = httptools.HttpResponseParser(self)
-        self._headers, self._body = {}, []
-        self._whole_head = self.begun = False
+        self._sink = sink
+        self._begin()
+        self.begun = False
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         return self._answer
@@ -71,6 +83,8 @@ class _Connection(asyncio.Protocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(f"the answer is no HTTP: {error}")
             self.close()
+        if self._streaming:
+            self._pour()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """End the answer that only this could end, and fail any other."""
@@ -88,25 +102,38 @@ class _Connection(asyncio.Protocol):
         self._headers[name.decode("latin-1").lower()] = value.decode("latin-1")
 
     def on_headers_complete(self) -> None:
-        """Take note that the body follows."""
+        """Take note that the body follows, and whether it is a stream that somebody reads."""
         self._whole_head = True
-
-    def on_body(self, data: bytes) -> None:
-        """Take a piece of the body."""
-        self._body.append(data)
+        if self._sink is not None and self._parser.get_status_code() == 200:
+            kind = self._headers.get("content-type", "")
+            self._streaming = kind.partition(";")[0].strip().lower() == EVENT_STREAM
 
     def on_message_complete(self) -> None:
         """Give the answer to who waits for it; what comes before an answer (100) is none."""
         status = self._parser.get_status_code()
         if status < 200:
-            self._headers, self._body, self._whole_head = {}, [], False
+            self._begin()
             return
         if self._answer is None or self._answer.done():
             self.close()  # one answer too many
             return
         self.open = self.open and self._parser.should_keep_alive()
-        self._answer.set_result(Response(status, self._headers, b"".join(self._body)))
-        self._headers, self._body, self._whole_head = {}, [], False
+        streamed = self._streaming
+        if streamed:
+            self._pour()
+        response = Response(status, self._headers, b"".join(self._body), streamed)
+        self._answer.set_result(response)
+        self._begin()
+
+    def _begin(self) -> None:
+        self._headers = {}
+        self._body.clear()
+        self._whole_head = self._streaming = False
+
+    def _pour(self) -> None:
+        if self._sink is not None and self._body:
+            self._sink(b"".join(self._body))
+            self._body.clear()
 
     def _fail(self, reason: str) -> None:
         if self._answer is not None and not self._answer.done():
@@ -144,10 +171,13 @@ class Connections:
         self._idle: list[_Connection] = []
         self._all: set[_Connection] = set()
 
-    async def request(self, method: str, path: str, body: bytes | None) -> Response:
+    async def request(
+        self, method: str, path: str, body: bytes | None, sink: Sink | None = None
+    ) -> Response:
         """Send one request and give the answer, whatever its status.
 
-        A connection on which the server hung up while it was idle is replaced.
+        A connection on which the server hung up while it was idle is replaced. The body of a good
+        answer that is an event stream goes into `sink`, where there is one, as it comes in.
 
         Raises:
             OSError: there is no connection, or it broke.
@@ -160,11 +190,11 @@ class Connections:
             connection = self._idle.pop()
             if connection.open:
                 try:
-                    return await self._ask(connection, message)
+                    return await self._ask(connection, message, sink)
                 except ConnectionError:
                     if connection.begun:
                         raise
-        return await self._ask(await self._connect(), message)
+        return await self._ask(await self._connect(), message, sink)
 
     async def close(self) -> None:
         """Close all connections, those with a request under way, too."""
@@ -174,9 +204,9 @@ class Connections:
         self._idle.clear()
         self._all.clear()
 
-    async def _ask(self, connection: _Connection, message: bytes) -> Response:
+    async def _ask(self, connection: _Connection, message: bytes, sink: Sink | None) -> Response:
         try:
-            response = await connection.ask(message)
+            response = await connection.ask(message, sink)
         except BaseException:
             connection.close()
             raise

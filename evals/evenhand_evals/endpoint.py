@@ -59,12 +59,13 @@ async def preflight(
 
     Raises:
         EndpointError: it cannot be reached, refuses the key, or does not have the model.
-        UsageError: the profile is known neither here nor there, or the request is refused by the
-            proxy, or here in strict mode.
+        UsageError: the model takes no images, and is to be shown some; the profile is known
+            neither here nor there; the request is refused by the proxy, or here in strict mode.
 
     """
     model = target.model
     entry = _find_model(await client.request("GET", "/models"), client.base_url, model)
+    _check_sight(entry, first, model)
     profile = decoding.proxy_profile
     sent_model = f"{model}@{profile}" if profile else model
     route, body = _sketch(first, sent_model, decoding)
@@ -129,6 +130,27 @@ def _find_model(answer: Answer, base_url: str, model: str) -> Mapping[str, Any] 
             f"--model: {base_url} has no model {model!r}; {nearest_names(model, list(listed))}"
         )
     return listed.get(model, listed.get(plain))
+
+
+def _check_sight(entry: Mapping[str, Any] | None, first: Ask, model: str) -> None:
+    """Check that a model that is to be shown images takes some, where its entry says what it takes.
+
+    `architecture.input_modalities` is llama.cpp's (and OpenRouter's) list.
+    """
+    architecture = (entry or {}).get("architecture")
+    takes = architecture.get("input_modalities") if isinstance(architecture, Mapping) else None
+    if not isinstance(takes, list) or "image" in takes or not _shows_images(first):
+        return
+    raise UsageError(
+        f"--model: {model} takes {' and '.join(map(str, takes)) or 'nothing'}, and no images; "
+        "choose a model that sees, or a task without images"
+    )
+
+
+def _shows_images(ask: Ask) -> bool:
+    contents = [each.content for each in ask.messages] if isinstance(ask, Chat) else []
+    parts = [part for each in contents if not isinstance(each, str) for part in each]
+    return any(part.get("type") == "image_url" for part in parts)
 
 
 def _record(answer: Answer) -> Mapping[str, Any] | None:

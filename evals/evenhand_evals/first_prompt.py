@@ -1,14 +1,16 @@
 """The exact first prompt of a run, with the template's text and its tokens as far as they are told.
 
 Where a template of ours or `/completions` is used, the text is known here. Where the server writes
-the chat, llama.cpp tells its text at `/apply-template`, and vLLM gives a chat's token ids at
-`/tokenize`; any other endpoint does not tell, and then the messages are all there is to show.
+the chat, llama.cpp tells its text at `/apply-template`, and vLLM, SGLang and a proxy of ours give
+its token ids at `/tokenize`; any other endpoint does not tell, and then the messages are all there
+is to show.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from evenhand_evals.asking import PREFILL
 from evenhand_evals.run import load_data, order
 from evenhand_evals.settings import RunSettings, Target, api_key, decide
 from evenhand_evals.templates import template_of
@@ -97,7 +99,7 @@ def _served(ask: Chat, target: Target, asked: Asked) -> tuple[str | None, str, l
     text = written.get("prompt") if isinstance(written, Mapping) else None
     if isinstance(text, str):
         return text, "the server (/apply-template)", None
-    counted = asked.root("/tokenize", {**chat, "add_generation_prompt": ask.prefill is None})
+    counted = asked.root("/tokenize", {**chat, **({} if ask.prefill is None else PREFILL)})
     ids = counted.get("tokens") if isinstance(counted, Mapping) else None
     # An engine that reads no messages there may count an empty text, and that is not the chat.
     if isinstance(ids, list) and ids:

@@ -8,6 +8,7 @@ a model that sees the same page twice has an easier task. What is too short is r
 import random
 import re
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
@@ -127,7 +128,7 @@ def _texts_of(path: Path) -> list[Path]:
         return [path]
     found = sorted(path.glob("*.txt"))
     if not found:
-        raise DataError(f"--data {path}: the folder holds no .txt file")
+        raise DataError(f"--data {path}: the folder holds no .txt file; put one there")
     return found
 
 
@@ -138,10 +139,15 @@ def _read(asked: str, paths: list[Path]) -> Haystack:
             data = path.read_bytes()
             digest.update(data)
             texts += _members(path) if path.suffix == ".zip" else [data.decode("utf-8-sig")]
-        except (OSError, zipfile.BadZipFile) as error:
-            raise DataError(f"{asked}: cannot read {path}: {error}") from error
+        except (OSError, zipfile.BadZipFile, zlib.error, RuntimeError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise DataError(
+                f"{asked}: cannot read {path}: {reason}; name a .txt file or a folder of some"
+            ) from error
         except UnicodeDecodeError as error:
-            raise DataError(f"{asked}: {path} is not UTF-8 text ({error})") from error
+            raise DataError(
+                f"{asked}: {path} is not UTF-8 text ({error}); save it as UTF-8"
+            ) from error
     text = re.sub(r"\s+", " ", " ".join(texts)).strip()
     return Haystack(text, ", ".join(path.name for path in paths), digest.hexdigest())
 

@@ -46,7 +46,7 @@ async def has_template(model: Speaker) -> bool | None:
     shown = _shown(model)
     if shown is not None:
         return None if shown in STAND_INS else True
-    if model.found.direct is None or model.found.server.engine not in _ASKED:
+    if model.found.server.engine not in _ASKED:
         return None
     body = {"model": model.target.model, "messages": [{"role": "user", "content": "Hello"}]}
     answer = await model.root.request("POST", "/tokenize", body)

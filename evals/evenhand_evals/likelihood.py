@@ -1,8 +1,9 @@
 """How likely texts are to a model, got out of engines that each tell it in their own way.
 
 All three ways give the same numbers: sums of natural logarithms over the tokens of a continuation,
-in the engine's own tokens. A continuation's tokens are those after the longest common beginning of
-the tokens of the context and of the whole, because tokens may grow across the border (the rule of
+in the engine's own tokens. They work through an Evenhand proxy too; SGLang is then asked in vLLM's
+way. A continuation's tokens are those after the longest common beginning of the tokens of the
+context and of the whole, because tokens may grow across the border (the rule of
 lm-evaluation-harness, `_encode_pair`, with the served tokenizer in the place of a local one). Where
 there is no context, a letter takes its place: what the tokens of two texts have in common is then
 what the engine puts before any text (GLM-4's `[gMASK]<sop>`), and is not counted. The first token
@@ -19,8 +20,9 @@ from evenhand_evals.errors import AnswerUnreadable
 from evenhand_evals.types import Likelihood, Likelihoods
 
 Asked = Generator[Outgoing, Any, Likelihoods]
-FORCED_BIAS: Final = 1e6
-"""Makes llama.cpp draw a given token; the logarithm that it reports is that before any bias."""
+FORCED_BIAS: Final = 100
+"""Makes llama.cpp draw a given token, and is the most that OpenAI's API allows; the logarithm that
+llama.cpp reports is that before any bias."""
 
 
 EVERY_TOKEN: Final = 1 << 20
@@ -75,21 +77,19 @@ def generate(model: str, ask: Likelihood) -> Asked:
 
 
 def forced(model: str, ask: Likelihood) -> Asked:
-    """Make llama.cpp's `/completion` draw each token of a continuation, one request for each."""
+    """Make llama.cpp's `/completions` draw each token of a continuation, one request for each."""
     texts = []
     for prompt in _prompts(ask):
-        told = yield Outgoing(
-            "/tokenize", {"content": prompt, "add_special": True}, root=True, kind=None
-        )
-        texts.append(_token_ids(told))
+        tokens = yield from _tokens(model, prompt, special=True)
+        texts.append(tokens)
     context, *wholes = texts
     found = []
     for whole in wholes:
-        begin = max(1, _shared(context, whole))
+        begin = max(1, shared(context, whole))
         logprobs: list[float | None] = [None] * begin
         leads: list[bool | None] = [None] * begin
         for place in range(begin, len(whole)):
-            logprob, leading = yield from _forced_token(whole[:place], whole[place])
+            logprob, leading = yield from _forced_token(model, whole[:place], whole[place])
             logprobs.append(logprob)
             leads.append(leading)
         found.append(Scored(tuple(whole), tuple(logprobs), tuple(leads)))
@@ -97,21 +97,18 @@ def forced(model: str, ask: Likelihood) -> Asked:
 
 
 def _forced_token(
-    before: Sequence[int], token: int
+    model: str, before: Sequence[int], token: int
 ) -> Generator[Outgoing, Any, tuple[float, bool]]:
     """Give a token's logarithm, and whether it leads."""
-    answer = yield Outgoing("/completion", _forcing(before, token), root=True, kind=None)
-    if not isinstance(answer, Mapping) or answer.get("completion_probabilities"):
-        return _drawn(answer, token)
+    told = yield from _drawn(model, before, token)
+    if told is not None:
+        top = told.get("top_logprobs") or []
+        return float(told["logprob"]), bool(top) and top[0].get("id") == token
     # llama.cpp withholds a token that is part of a character (common in Chinese), but it is among
     # the candidates for the place of any other.
-    told = yield Outgoing("/tokenize", {"content": "0", "add_special": False}, root=True, kind=None)
-    whole = _token_ids(told)[-1]
-    answer = yield Outgoing(
-        "/completion", _forcing(before, whole, EVERY_TOKEN), root=True, kind=None
-    )
-    _drawn(answer, whole)
-    return _listed(answer["completion_probabilities"][0]["top_logprobs"], token)
+    whole = (yield from _tokens(model, "0", special=False))[-1]
+    told = yield from _drawn(model, before, whole, EVERY_TOKEN)
+    return _listed(told["top_logprobs"] if told else (), token)
 
 
 def _listed(candidates: Sequence[Mapping[str, Any]], token: int) -> tuple[float, bool]:
@@ -126,10 +123,8 @@ METHODS: Final[Mapping[str, Method]] = MappingProxyType(
 )
 """How an engine is asked itself."""
 
-THROUGH_A_PROXY: Final[Mapping[str, Method]] = MappingProxyType(
-    {"sglang": echo, "vllm": echo, "openai": echo, "generic": echo}
-)
-"""How it is asked through a proxy, which serves OpenAI's routes only."""
+THROUGH_A_PROXY: Final[Mapping[str, Method]] = MappingProxyType({**METHODS, "sglang": echo})
+"""How it is asked through a proxy, which serves no engine's own generating routes."""
 
 
 def _prompts(ask: Likelihood) -> list[str]:
@@ -146,7 +141,7 @@ def _likelihoods(ask: Likelihood, scored: Sequence[Scored]) -> Likelihoods:
     base, *wholes = scored
     alone, greedy = [], []
     for whole in wholes:
-        begin = _shared(base.tokens, whole.tokens)
+        begin = shared(base.tokens, whole.tokens)
         counted = [each for each in whole.logprobs[begin:] if each is not None]
         if not counted:
             raise AnswerUnreadable(
@@ -165,12 +160,12 @@ def _likelihoods(ask: Likelihood, scored: Sequence[Scored]) -> Likelihoods:
     )
 
 
-def _shared(one: Sequence[Any], other: Sequence[Any]) -> int:
+def shared(one: Sequence[Any], other: Sequence[Any]) -> int:
     """Give the length of the longest common beginning."""
-    for place, (left, right) in enumerate(zip(one, other, strict=False)):
-        if left != right:
-            return place
-    return min(len(one), len(other))
+    short = min(len(one), len(other))
+    if one[:short] == other[:short]:
+        return short
+    return next((place for place in range(short) if one[place] != other[place]), short)
 
 
 def _echoed(choice: Mapping[str, Any]) -> Scored:
@@ -178,7 +173,7 @@ def _echoed(choice: Mapping[str, Any]) -> Scored:
     if not isinstance(told, Mapping) or not isinstance(told.get("token_logprobs"), list):
         raise AnswerUnreadable(
             "the endpoint ignores echo: it gave no log-probabilities of the prompt; "
-            "ask an engine that has them (vLLM, SGLang, or llama.cpp without a proxy)"
+            "ask an engine that has them: vLLM, SGLang or llama.cpp"
         )
     tops = told.get("top_logprobs") or [None] * len(told["token_logprobs"])
     leads = [_leads(own, top) for own, top in zip(told["token_logprobs"], tops, strict=False)]
@@ -220,30 +215,36 @@ def _native(answer: Mapping[str, Any]) -> Scored:
     return Scored(tuple(own[1] for own in told), tuple(own[0] for own in told), tuple(leads))
 
 
-def _token_ids(told: Any) -> list[int]:
+def _tokens(model: str, text: str, *, special: bool) -> Generator[Outgoing, Any, list[int]]:
+    body = {"model": model, "content": text, "add_special": special}
+    told = yield Outgoing("/tokenize", body, root=True, kind=None)
     tokens = told.get("tokens") if isinstance(told, Mapping) else None
     if not isinstance(tokens, list):
         raise AnswerUnreadable("llama.cpp's /tokenize gave no tokens")
     return tokens
 
 
-def _forcing(before: Sequence[int], token: int, candidates: int = 1) -> dict[str, Any]:
-    return {
+def _drawn(
+    model: str, before: Sequence[int], token: int, candidates: int = 1
+) -> Generator[Outgoing, Any, Mapping[str, Any] | None]:
+    """Have a token drawn and give what is told of it, None where it is withheld."""
+    body = {
+        "model": model,
         "prompt": list(before),
-        "n_predict": 1,
-        "n_probs": candidates,
+        "max_tokens": 1,
         "temperature": 0,
-        "logit_bias": [[token, FORCED_BIAS]],
-        "cache_prompt": True,
+        "logit_bias": {str(token): FORCED_BIAS},
+        "logprobs": candidates,
     }
-
-
-def _drawn(answer: Any, token: int) -> tuple[float, bool]:
-    told = answer.get("completion_probabilities") if isinstance(answer, Mapping) else None
-    if not told or told[0].get("id") != token:
+    answer = yield Outgoing("/completions", body, kind="text")
+    told = answer["choices"][0].get("logprobs")
+    if told is None:
+        return None
+    entries = told.get("content") if isinstance(told, Mapping) else None
+    if not entries or entries[0].get("id") != token:
         raise AnswerUnreadable(f"llama.cpp did not draw the token {token} that it was made to")
-    top = told[0].get("top_logprobs") or []
-    return float(told[0]["logprob"]), bool(top) and top[0].get("id") == token
+    first: Mapping[str, Any] = entries[0]
+    return first
 
 
 def method_for(engine: str, *, proxied: bool) -> Method | None:

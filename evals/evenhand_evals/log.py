@@ -28,7 +28,9 @@ class Attempt:
     """One request on the wire: `started` seconds after the run began, `duration` in seconds.
 
     `status` is the HTTP status, None where no answer came; `error` says what went wrong, None for
-    the attempt that succeeded; `waited` is the pause before the next attempt, in seconds.
+    the attempt that succeeded; `waited` is the pause before the next attempt, in seconds. Of a
+    stream, `first_token` is how long the first token took, in seconds, and `chunks` how many chunks
+    came; both are None where none came, and for a plain answer.
     """
 
     started: float
@@ -36,13 +38,17 @@ class Attempt:
     status: int | None = None
     error: str | None = None
     waited: float | None = None
+    first_token: float | None = None
+    chunks: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
     """One request of a sample that makes several, and what came back; fields as in `Record`.
 
-    `path` is where it went; `judge` says that the judge was asked, not the model.
+    `path` is where it went; `judge` says that the judge was asked, not the model. Of a prompt of
+    token ids, `request` has only what is new: `{"same": N, "then": [...]}` are the first N ids of
+    the prompt before (or of the last answer's `tokens`) and then those.
     """
 
     path: str

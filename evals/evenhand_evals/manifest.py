@@ -12,6 +12,7 @@ from typing import Any
 
 import orjson
 
+from evenhand_evals.engine_memory import EngineMemory
 from evenhand_evals.errors import RunUnreadable
 from evenhand_evals.types import Interface, Task
 
@@ -46,7 +47,8 @@ class TaskFacts:
 class DatasetFacts:
     """Which data: `items` is the size of the whole data set, `sha256` is over its bytes.
 
-    `options` are the task's options that make the same items again.
+    `options` are the task's options that make the same items again; `left_out` names parts that
+    the endpoint cannot be asked, each with the reason.
     """
 
     source: str
@@ -55,6 +57,7 @@ class DatasetFacts:
     licence: str
     items: int
     options: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +105,11 @@ class Manifest:
 
     `model` is what the user named, `sent_model` what went on the wire (`model@profile` for a
     profile that only the proxy knows). `template` wrote the prompts, and `interface` is the one
-    that was asked for by name, None for the task's own. `base_url` is None for answers made
-    elsewhere. `limit` is None for the whole data set. `notes` are sentences for the reader. Times
-    are ISO 8601 in UTC; `finished_at` is None until the last planned sample is in the log.
+    that was asked for by name, None for the task's own. `stream` says that answers were asked for
+    as streams. `base_url` is None for answers made elsewhere. `limit` is None for the whole data
+    set. `notes` are sentences for the reader. `memory` is what the engine said of its own, None
+    where it was not asked. Times are ISO 8601 in UTC; `finished_at` is None until the last planned
+    sample is in the log.
     """
 
     task: TaskFacts
@@ -123,9 +128,11 @@ class Manifest:
     judge: JudgeFacts | None = None
     template: str = "served"
     interface: Interface | None = None
+    stream: bool = False
     notes: tuple[str, ...] = ()
     command: tuple[str, ...] = ()
     versions: Mapping[str, str] = field(default_factory=dict)
+    memory: EngineMemory | None = None
     format: int = FORMAT
 
     @property
@@ -203,6 +210,7 @@ def parse_manifest(content: bytes) -> Manifest:
             "judge": _judge(document.get("judge")),
             "notes": tuple(document.get("notes", ())),
             "command": tuple(document.get("command", ())),
+            "memory": EngineMemory.parse(document.get("memory")),
         }
         return Manifest(**{**document, **nested})
     except (KeyError, TypeError) as error:

@@ -1,15 +1,19 @@
 """The items of a user's own task: its rows, its worked examples, and what each row asks."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 from evenhand_evals.errors import DataError, UsageError
 from evenhand_evals.own_prompt import Row, check_fields, template
 from evenhand_evals.own_reading import value_of
-from evenhand_evals.own_task_file import Drawing, OwnTask
+from evenhand_evals.own_task_file import RESPONSE, Drawing, OwnTask
+from evenhand_evals.pictures_files import image_url, read_image
 from evenhand_evals.sampling import stratified
-from evenhand_evals.tasks.sources import Found
+from evenhand_evals.tasks.sources import Found, read_file
+from evenhand_evals.tasks.vision_small import picture_part
 from evenhand_evals.types import Ask, Chat, Dataset, DataSource, Likelihood, Message, Sample, Text
 from evenhand_evals.yaml_tree import Document
 
@@ -21,14 +25,32 @@ def read_data(path: Path, key: str) -> Found:
         DataError: it cannot be read.
 
     """
-    try:
-        return Found(path.read_bytes(), str(path))
-    except OSError as error:
-        raise DataError(f"{key}: cannot read {path}: {error.strerror}") from error
+    return read_file(path, f"{key}: cannot read")
 
 
-def _rows(found: Found) -> list[Row]:
-    return [Row(where, values) for where, values in found.lines()]
+def _rows(own: OwnTask, found: Found) -> list[Row]:
+    folder = Path(found.source).parent
+    rows = [Row(where, values) for where, values in found.lines()]
+    return [replace(row, images=_images(own, row, folder)) for row in rows]
+
+
+def _images(own: OwnTask, row: Row, folder: Path) -> tuple[bytes, ...]:
+    """Read the images that a row names, by paths from the data's own folder or as `data:` URLs."""
+    names = [
+        (name, text)
+        for name in own.images
+        for text in (row.texts(name) if isinstance(row.get(name), list) else [row.text(name)])
+    ]
+    return tuple(read_image(text, folder, row.where, name) for name, text in names)
+
+
+def _digest(found: Found, rows: Sequence[Row]) -> str:
+    """Give the digest of the file and, where there are some, of the images, as lower-case hex."""
+    digest = sha256(found.data)
+    for row in rows:
+        for image in row.images:
+            digest.update(image)
+    return digest.hexdigest()
 
 
 def load_items(document: Document[OwnTask], folder: Path, source: DataSource) -> Dataset:
@@ -38,7 +60,7 @@ def load_items(document: Document[OwnTask], folder: Path, source: DataSource) ->
         raise DataError(f"{document.name}: names no data; add the key data, or give --data FILE")
     path = source.path if source.path is not None else folder / (own.data or "")
     found = read_data(path, "--data" if source.path is not None else f"{document.name}: data")
-    rows = _rows(found)
+    rows = _rows(own, found)
     shots, asked = _shots(document, folder, rows)
     _check_placeholders(document, rows, shots)
     taken = {id(row) for row in asked}
@@ -47,7 +69,7 @@ def load_items(document: Document[OwnTask], folder: Path, source: DataSource) ->
     if own.sampling is not None:
         chosen = _drawn(own.sampling, chosen, source.seed)
     samples = tuple(_sample(document, name, row, shots) for name, row in chosen)
-    return Dataset(samples, found.source, None, found.sha256, "unknown")
+    return Dataset(samples, found.source, None, _digest(found, rows), "unknown")
 
 
 def _name(own: OwnTask, row: Row, number: int) -> str:
@@ -79,7 +101,9 @@ def _shots(
                 "so that none is left to ask"
             )
         return rows[: examples.first], rows[examples.first :]
-    shots = _rows(read_data(folder / (examples.file or ""), f"{document.name}: examples.file"))
+    shots = _rows(
+        document.value, read_data(folder / (examples.file or ""), f"{document.name}: examples.file")
+    )
     if examples.count is not None and examples.count > len(shots):
         raise DataError(f"{document.name}: examples.count: the file has only {len(shots)} rows")
     return shots[: examples.count], rows
@@ -90,7 +114,12 @@ def _check_placeholders(
 ) -> None:
     own = document.value
     shown = own.examples.answer if own.examples is not None else None
-    places = {"prompt": (own.prompt, rows), "system": (own.system, rows)}
+    judged = own.metric.prompt
+    places = {
+        "prompt": (own.prompt, rows),
+        "system": (own.system, rows),
+        "metric.prompt": (judged, [Row("", {RESPONSE: ""}), *rows] if judged else ()),
+    }
     if shown is not None:
         places["examples.answer"] = (shown, shots)
     for key, (text, known) in places.items():
@@ -110,7 +139,7 @@ def _sample(document: Document[OwnTask], name: str, row: Row, shots: Sequence[Ro
         metadata["group"] = row.text(own.group)
     if own.interface == "likelihood":
         return _likelihood_sample(own, name, row, shots, metadata)
-    target = _targets(own, row)
+    target: Any = _targets(own, row) if own.metric.kind != "judge" else _judged(own, row)
     if own.interface == "completions":
         ask: Ask = Text(_joined(own, row, shots), {"stop": list(own.stop)} if own.stop else {})
         return Sample(name, (), target, metadata, ask)
@@ -137,6 +166,12 @@ def _targets(own: OwnTask, row: Row) -> list[str]:
     return targets
 
 
+def _judged(own: OwnTask, row: Row) -> dict[str, Any]:
+    """Give the fields that the judge is shown."""
+    names = template(own.metric.prompt or "").fields
+    return {name: row.get(name) for name in names if name != RESPONSE}
+
+
 def _answer(own: OwnTask, row: Row) -> str:
     if own.examples is not None and own.examples.answer is not None:
         return template(own.examples.answer).fill(row)
@@ -151,9 +186,14 @@ def _messages(own: OwnTask, row: Row, shots: Sequence[Row]) -> tuple[Message, ..
     if own.system:
         messages.append(Message("system", template(own.system).fill(row)))
     for shot in shots:
-        messages.append(Message("user", prompt.fill(shot)))
+        messages.append(_user(prompt.fill(shot), shot))
         messages.append(Message("assistant", _answer(own, shot)))
-    return (*messages, Message("user", prompt.fill(row)))
+    return (*messages, _user(prompt.fill(row), row))
+
+
+def _user(text: str, row: Row) -> Message:
+    images = tuple(picture_part(image_url(each)) for each in row.images)
+    return Message("user", (*images, {"type": "text", "text": text}) if images else text)
 
 
 def _joined(own: OwnTask, row: Row, shots: Sequence[Row]) -> str:

@@ -20,10 +20,11 @@ LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A line of a data set; `where` names it in messages."""
+    """A line of a data set; `where` names it in messages, `images` are those that it brings."""
 
     where: str
     values: Mapping[str, Any]
+    images: tuple[bytes, ...] = ()
 
     def get(self, name: str) -> Any:
         """Give a field.

@@ -21,7 +21,9 @@ from evenhand_evals.scorers.numbers import numbers, plain
 from evenhand_evals.yaml_tree import SHORT
 
 Kind = Literal["whole", "regex", "json_path", "last_number", "label_set", "choice_letter"]
-Measure = Literal["exact", "label", "number", "contains", "f1", "f1_zh", "rouge_l", "rouge_l_zh"]
+Measure = Literal[
+    "exact", "label", "number", "contains", "f1", "f1_zh", "rouge_l", "rouge_l_zh", "judge"
+]
 
 _STEP = re.compile(r"([^.\[\]]+)|\[(\d+)\]|(\.)")
 _FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.DOTALL)
@@ -51,7 +53,8 @@ class Metric:
     """What is right; a plain text is the kind alone.
 
     exact and contains compare after what the switches say was made alike; number compares values
-    that differ by `tolerance` at most; f1 and rouge_l are shares, right from `threshold` on.
+    that differ by `tolerance` at most; f1 and rouge_l are shares, right from `threshold` on. judge
+    asks another model by `prompt` for a mark `[[n]]` from `scale`'s low to its high end.
     """
 
     kind: Measure = field(default="exact", metadata=SHORT)
@@ -61,6 +64,8 @@ class Metric:
     ignore_width: bool = False
     tolerance: float = 0.0
     threshold: float = 1.0
+    prompt: str | None = None
+    scale: tuple[float, ...] = (1.0, 10.0)
 
 
 Reader = Callable[[str], str | None]

@@ -11,6 +11,7 @@ from functools import partial
 from hashlib import sha256
 from pathlib import Path
 
+from evenhand_evals import own_judge
 from evenhand_evals.own_items import load_items, read_data
 from evenhand_evals.own_reading import measurer, reader, value_of
 from evenhand_evals.own_task_file import OwnTask, check_own_task
@@ -53,6 +54,9 @@ def read_own_task(path: Path) -> Task:
     )
     if likely:
         return replace(task, score_all=_score_likelihoods)
+    if own.metric.kind == "judge":
+        asks = partial(own_judge.follow, own)
+        return replace(task, judged=True, follow=asks, score_all=partial(own_judge.score_all, own))
     return replace(task, score=partial(_score, own))
 
 

@@ -43,6 +43,7 @@ class OwnTask:
     `between`; likelihood asks for the likeliest of `choices`, or of those in the row's
     `choices_field`, each written as `choice` says. `target` names the field with the right answer:
     a text, a number, or a list of which any is right; for likelihood a choice or its place from 0.
+    `images` names fields with an image or a list of images, which stand before the prompt.
     `id` names the field that tells rows apart, the row's number if it is left out; `group` the
     field by which scores are also given. Answers are read by `extraction` and judged by `metric`
     (`own_reading`). `sampling` draws from the rows, seeded and stable.
@@ -64,16 +65,20 @@ class OwnTask:
     group: str | None = None
     max_tokens: int = 512
     stop: tuple[str, ...] = ()
+    images: tuple[str, ...] = ()
     extraction: Extraction = field(default_factory=Extraction)
     metric: Metric = field(default_factory=Metric)
     sampling: Drawing | None = None
 
 
+RESPONSE: Final = "response"
+"""What a judge's prompt calls the answer of the model that is evaluated."""
+
 _CHOICES = ("choices", "choices_field", "choice")
 _UNREAD: Final[Mapping[str, tuple[str, ...]]] = {
     "chat": ("between", *_CHOICES),
-    "completions": _CHOICES,
-    "likelihood": ("system", "stop", "max_tokens", "extraction", "metric"),
+    "completions": ("images", *_CHOICES),
+    "likelihood": ("system", "stop", "max_tokens", "images", "extraction", "metric"),
 }
 """The keys that mean nothing to an interface."""
 _SWITCHES = ("ignore_case", "ignore_punctuation", "ignore_blanks", "ignore_width")
@@ -82,6 +87,7 @@ _OF_METRIC: Final[Mapping[str, tuple[str, ...]]] = {
     "label": _SWITCHES,
     "contains": _SWITCHES,
     "number": ("tolerance",),
+    "judge": ("prompt", "scale", "threshold"),
     **dict.fromkeys(("f1", "f1_zh", "rouge_l", "rouge_l_zh"), ("threshold",)),
 }
 _OF_EXTRACTION: Final[Mapping[str, tuple[str, ...]]] = {
@@ -113,6 +119,8 @@ def check_own_task(document: Document[OwnTask]) -> None:
         raise document.error(f"extraction.{key}", message) from error
     if own.metric.kind == "label" and own.extraction.kind != "label_set":
         raise document.error("metric", "label needs the extraction label_set")
+    if own.metric.kind == "judge":
+        _check_judge(document)
     if own.sampling is not None:
         _check_drawing(document, own.sampling)
     if own.examples is not None:
@@ -139,6 +147,22 @@ def _check_unread(document: Document[OwnTask]) -> None:
         raise document.error("metric.tolerance", f"{own.metric.tolerance:g} is below 0")
     if not 0 < own.metric.threshold <= 1:
         raise document.error("metric.threshold", "is not above 0 and at most 1")
+
+
+def _check_judge(document: Document[OwnTask]) -> None:
+    metric = document.value.metric
+    if metric.prompt is None:
+        raise document.error("metric", "judge needs a prompt; write what the judge is asked")
+    if RESPONSE not in template_at(document, "metric.prompt", metric.prompt).fields:
+        raise document.error("metric.prompt", "must name {response}, the answer to judge")
+    if len(metric.scale) != 2 or metric.scale[0] >= metric.scale[1]:
+        shown = ", ".join(f"{each:g}" for each in metric.scale)
+        raise document.error(
+            "metric.scale", f"[{shown}] is no lowest and highest mark; write [1, 10]"
+        )
+    for key in ("extraction", "target"):
+        if key in document.lines:
+            raise document.error(key, "the metric judge does not read it; leave it out")
 
 
 def _check_drawing(document: Document[OwnTask], drawing: Drawing) -> None:

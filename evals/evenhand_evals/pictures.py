@@ -96,6 +96,11 @@ class Canvas:
                         self.rectangle(*corner, scale, scale, colour)
 
     @property
+    def dots(self) -> bytes:
+        """The colours of all dots, three bytes each, row by row."""
+        return bytes(self._dots)
+
+    @property
     def sha256(self) -> str:
         """The digest of the size and the dots, as lower-case hex."""
         size = struct.pack(">II", self.width, self.height)

@@ -26,15 +26,17 @@ def media_type(data: bytes) -> str | None:
     return None
 
 
-def read_image(text: str, folder: Path, where: str) -> bytes:
-    """Read an image that a row names: a `data:` URL, or a path, which may be relative to `folder`.
+def read_image(text: str, folder: Path, where: str, name: str = "image") -> bytes:
+    """Read an image that a row names in the field `name`: a `data:` URL, or a path.
+
+    The path may be relative to `folder`.
 
     Raises:
         DataError: naming the place, the value and the fix: there is no such file, it is no image,
             or too large; an address on the web, which might change from run to run.
 
     """
-    shown = f"{where}: the field 'image' is {text[:80]!r}"
+    shown = f"{where}: the field {name!r} is {text[:80]!r}"
     if text.startswith(("http://", "https://")):
         raise DataError(
             f"{shown}, an address on the web; keep a copy beside the file and name that"

@@ -11,8 +11,10 @@ import orjson
 
 from evenhand_evals.aggregates import AGGREGATES
 from evenhand_evals.brief import Brief, brief_of, read_briefs
+from evenhand_evals.latency import Latency, latency
 from evenhand_evals.log import LOG_NAME, Record, read_log
 from evenhand_evals.manifest import Manifest, read_manifest
+from evenhand_evals.overviews import OVERVIEWS, Overview
 from evenhand_evals.stats.intervals import mean, ratio
 from evenhand_evals.types import OUTCOMES, Estimate, Outcome, Score, ScoredItem
 
@@ -49,6 +51,8 @@ class Result:
     fingerprints seen, by repeat; more than one for a repeat means that the endpoint did not decode
     all samples alike. `unparsed_answers` are the commonest beginnings of answers that nothing could
     be read from, with how often each came. `warnings` are sentences for the reader.
+    `overview` is the task's own table, None where it has none; `latency` is how fast streamed
+    answers came, None where none did.
     """
 
     headline: str
@@ -66,6 +70,8 @@ class Result:
     fingerprints: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     unparsed_answers: Mapping[str, int] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    overview: Overview | None = None
+    latency: Latency | None = None
 
 
 @dataclass(frozen=True)
@@ -286,6 +292,8 @@ def sum_up(manifest: Manifest, records: Sequence[Brief]) -> Result:
     score = whole.get(manifest.task.headline) or headline(records)
     metrics = {manifest.task.headline: score} if score else {}
     fingerprints = _fingerprints(records)
+    table = OVERVIEWS.get(manifest.task.aggregate or "")
+    overview = table(manifest, whole) if table and records else None
     return Result(
         headline=manifest.task.headline,
         score=score,
@@ -304,6 +312,7 @@ def sum_up(manifest: Manifest, records: Sequence[Brief]) -> Result:
         warnings=(
             *manifest.notes,
             *_unheeded(manifest),
+            *(overview.warnings if overview else ()),
             *_warnings(
                 outcomes,
                 fingerprints,
@@ -312,6 +321,8 @@ def sum_up(manifest: Manifest, records: Sequence[Brief]) -> Result:
                 sum(record.cached for record in records),
             ),
         ),
+        overview=overview,
+        latency=latency(each for record in records for each in record.pulses),
     )
 
 

@@ -21,6 +21,8 @@ from typing import Any, Final
 from evenhand_evals.brief import Brief, read_briefs
 from evenhand_evals.cache import Cache
 from evenhand_evals.client import Backoff
+from evenhand_evals.engine import root_of
+from evenhand_evals.engine_memory import PROXIED, EngineMemory, watching
 from evenhand_evals.errors import DataError, RunDiffers, RunExists, UsageError
 from evenhand_evals.interface import check_interface
 from evenhand_evals.log import LOG_NAME, LogWriter
@@ -40,7 +42,7 @@ from evenhand_evals.pace import AUTO_MOST, AUTO_START, Pace
 from evenhand_evals.progress import Reporting, reporter
 from evenhand_evals.results import RunData, load_run, write_result
 from evenhand_evals.session import Job, Session, Streak
-from evenhand_evals.settings import RunSettings, check_options
+from evenhand_evals.settings import RunSettings, api_key, check_options
 from evenhand_evals.speaker import Speaker, speaker
 from evenhand_evals.types import Chat, Dataset, Message, Sample, Task
 
@@ -95,7 +97,8 @@ def build_manifest(
             dataset.sha256,
             dataset.licence,
             len(dataset.samples),
-            dataset.options,
+            {**settings.options, **dataset.options},
+            dataset.left_out,
         ),
         model=settings.model,
         sent_model=model.found.sent_model,
@@ -105,6 +108,7 @@ def build_manifest(
         judge=_judge_facts(judge),
         template=settings.template,
         interface=settings.interface,
+        stream=settings.stream,
         repeats=settings.repeats,
         limit=settings.limit,
         seed=settings.seed,
@@ -134,6 +138,7 @@ _IDENTITY: Mapping[str, Callable[[Manifest], Any]] = {
     "profile": lambda each: each.decoding.profile,
     "template": lambda each: each.template,
     "interface": lambda each: each.interface,
+    "stream": lambda each: each.stream,
     "judge": lambda each: each.judge and (each.judge.model, each.judge.base_url),
     "judge's decoding": lambda each: each.judge and dict(each.judge.decoding.requested),
     "decoding fingerprint": lambda each: (each.decoding.record or {}).get("fingerprint"),
@@ -169,12 +174,26 @@ def check_out(out: Path, *, resume: bool) -> None:
 
     Raises:
         RunExists: it holds a run, and `resume` is false.
+        UsageError: nothing can be written there.
 
     """
+    above = next((each for each in (out, *out.absolute().parents) if _is_there(each)), out)
+    if not above.is_dir() or not os.access(above, os.W_OK | os.X_OK):
+        raise UsageError(
+            f"--out: {out} cannot be made: {above} is no folder that you may write into; "
+            "name another folder"
+        )
     if (out / MANIFEST_NAME).exists() and not resume:
         raise RunExists(
             f"--out: {out} already holds a run; go on with it with --resume, or name another folder"
         )
+
+
+def _is_there(path: Path) -> bool:
+    try:
+        return path.exists()
+    except PermissionError:
+        return False
 
 
 def _pace(concurrency: int | None) -> Pace:
@@ -200,6 +219,7 @@ def _settle(asked: Manifest, out: Path) -> tuple[Manifest, tuple[Brief, ...]]:
         judge=earlier.judge,
         versions=earlier.versions,
         command=earlier.command,
+        memory=earlier.memory,
     )
     log = out / LOG_NAME
     return manifest, read_briefs(log, whole=False) if log.exists() else ()
@@ -231,7 +251,7 @@ async def run_task(
     async with AsyncExitStack() as stack:
         session, manifest, todo = await _open(stack, task, settings, backoff, pace, reporting)
         try:
-            await session.run(todo, pace.most)
+            manifest = await _ask(session, manifest, todo, settings, pace)
             write_manifest(settings.out, replace(manifest, finished_at=now()))
         finally:
             session.progress.close()
@@ -239,6 +259,40 @@ async def run_task(
             run = load_run(settings.out)
             write_result(settings.out, run.result)
     return run
+
+
+def stages(name: str, todo: Sequence[Job]) -> list[tuple[str, list[Job]]]:
+    """Put the jobs that share a value of the metadata `name` together, the smallest first.
+
+    Within a stage they keep their order.
+    """
+    found: dict[Any, list[Job]] = {}
+    for job in todo:
+        found.setdefault(job[0].metadata[name], []).append(job)
+    return [(str(value), found[value]) for value in sorted(found)]
+
+
+async def _ask(
+    session: Session, manifest: Manifest, todo: Sequence[Job], settings: RunSettings, pace: Pace
+) -> Manifest:
+    """Ask all that is left, and give the manifest with what the engine said of its memory."""
+    name, server = session.task.stages, manifest.server
+    if name is None:
+        await session.run(todo, pace.most)
+        return manifest
+    earlier, proxied = manifest.memory, server.kind == "evenhand"
+    engine = server.engine if isinstance(server.engine, str) and not proxied else None
+    root, key = root_of(settings.base_url), api_key(settings.key_variable)
+    async with watching(root, key, engine, lambda: pace.under_way > 0) as watch:
+        for stage, jobs in stages(name, todo):
+            try:
+                async with watch.during(stage):
+                    await session.run(jobs, pace.most)
+            finally:
+                seen = EngineMemory(PROXIED) if proxied else watch.memory
+                manifest = replace(manifest, memory=seen.with_most(earlier))
+                write_manifest(settings.out, manifest)
+    return manifest
 
 
 async def _open(

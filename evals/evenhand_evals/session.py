@@ -5,19 +5,19 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
-from itertools import starmap
 
-from evenhand_evals.asking import Outgoing, interview
-from evenhand_evals.client import Exchange
-from evenhand_evals.errors import AnswerUnreadable, EndpointError, EvalError
+from evenhand_evals.asking import interview
+from evenhand_evals.client import REJECTED, Exchange
+from evenhand_evals.errors import AnswerUnreadable, EndpointError, EvalError, UsageError
 from evenhand_evals.judge import verdict
-from evenhand_evals.log import LogWriter, Record, Step
+from evenhand_evals.log import LogWriter, Record
 from evenhand_evals.progress import Reporter
 from evenhand_evals.speaker import Speaker
+from evenhand_evals.transcript import Transcript
 from evenhand_evals.types import Reply, Sample, Score, Task
+from evenhand_evals.wire import unseeing
 
 FAILURES_IN_A_ROW = 20
-REJECTED = frozenset((400, 413, 422))
 
 Job = tuple[Sample, int]
 """A sample and its repeat."""
@@ -34,8 +34,14 @@ class Streak:
 
         Raises:
             EndpointError: that was one too many.
+            UsageError: the model was sent images, and takes none.
 
         """
+        if exchange.failure is not None and unseeing(exchange.answer.body):
+            raise UsageError(
+                f"--model: the model takes no images: {exchange.failure}; "
+                "choose a model that sees, or a task without images"
+            )
         if exchange.failure is None or exchange.answer.status in REJECTED:
             self._length = 0
             return
@@ -90,21 +96,21 @@ class Session:
         follow = partial(self.task.follow, sample) if self.task.follow else None
         judge = self.judge.voice(repeat) if self.judge else None
         talk = interview(sample.first, (self.model.voice(repeat), judge), follow)
-        made: list[tuple[Outgoing, Exchange]] = []
+        transcript = Transcript(sample, repeat)
         outgoing = next(talk)
         while True:
             asked = self.judge if outgoing.judge and self.judge else self.model
-            exchange = await asked.ask(outgoing, repeat, len(made))
-            made.append((outgoing, exchange))
+            exchange = await asked.ask(outgoing, repeat, len(transcript))
+            transcript.add(outgoing, exchange)
             if exchange.failure is not None:
-                return _record(sample, repeat, made, None, exchange.failure), exchange
+                return transcript.record(None, exchange.failure), exchange
             try:
                 outgoing = talk.send(exchange.answer.body)
             except StopIteration as done:
                 score = await self._verdict(sample, done.value)
-                return _record(sample, repeat, made, score, None), exchange
+                return transcript.record(score, None), exchange
             except AnswerUnreadable as error:
-                return _record(sample, repeat, made, None, str(error)), exchange
+                return transcript.record(None, str(error)), exchange
 
     async def _verdict(self, sample: Sample, replies: Sequence[Reply]) -> Score:
         """Judge the answers; what runs programs does so in a thread, that asking may go on."""
@@ -119,50 +125,3 @@ async def _feed(jobs: "asyncio.Queue[Job | None]", todo: Iterator[Job], workers:
         await jobs.put(job)
     for _ in range(workers):
         await jobs.put(None)
-
-
-def _record(
-    sample: Sample,
-    repeat: int,
-    made: Sequence[tuple[Outgoing, Exchange]],
-    score: Score | None,
-    reason: str | None,
-) -> Record:
-    shown = [exchange for outgoing, exchange in made if not outgoing.judge][-1]
-    answer = shown.answer
-    group = sample.metadata.get("group")
-    started, ended = made[0][1].started, made[-1][1]
-    return Record(
-        item=sample.id,
-        repeat=repeat,
-        outcome=score.outcome if score else "failed",
-        score=score,
-        reason=reason,
-        group=None if group is None else str(group),
-        request=shown.request,
-        response=answer.body,
-        status=answer.status,
-        started=started,
-        duration=ended.started + ended.duration - started,
-        attempts=shown.attempts,
-        request_id=answer.request_id,
-        fingerprint=answer.fingerprint,
-        cached=all(exchange.cached for _, exchange in made),
-        steps=tuple(starmap(_step, made)) if len(made) > 1 else (),
-    )
-
-
-def _step(outgoing: Outgoing, exchange: Exchange) -> Step:
-    answer = exchange.answer
-    return Step(
-        outgoing.path,
-        exchange.request,
-        answer.body,
-        answer.status,
-        exchange.started,
-        exchange.duration,
-        exchange.attempts,
-        answer.request_id,
-        answer.fingerprint,
-        outgoing.judge,
-    )

@@ -15,6 +15,7 @@ from evenhand_evals.token_counts import Tokens, estimated
 from evenhand_evals.tokens import served
 from evenhand_evals.types import DataSource, Interface, Task
 from evenhand_proxy.decoding import PROFILES, SPELLINGS, DecodingError, Mode, parse_setting
+from evenhand_proxy.decoding import canonical as checked
 
 DEFAULT_KEY_VARIABLE = "OPENAI_API_KEY"
 DATA_VARIABLE = "EVENHAND_DATA"
@@ -31,7 +32,7 @@ class Target:
     is known, so that none can act unseen. `engine` names the engine behind an endpoint that is no
     Evenhand proxy, `auto` asks it. `template` writes chats as prompts for `/completions`, `served`
     leaves that to the server. `interface` forces one where a task asks by another, None leaves the
-    task's own.
+    task's own. `stream` has answers come as streams.
     """
 
     base_url: str
@@ -44,6 +45,7 @@ class Target:
     key_variable: str = DEFAULT_KEY_VARIABLE
     template: str = "served"
     interface: Interface | None = None
+    stream: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class RunSettings:
     judge: Target | None = None
     cache: Path | None = None
     options: Mapping[str, str] = field(default_factory=dict)
+    stream: bool = False
 
     @property
     def target(self) -> Target:
@@ -92,6 +95,7 @@ class RunSettings:
             self.key_variable,
             self.template,
             self.interface,
+            self.stream,
         )
 
     @property
@@ -280,6 +284,10 @@ def parse_settings(texts: Sequence[str], repeats: int = 1) -> dict[str, Any]:
         _check_sendable(name, value, repeats)
         parameters[name] = value
     nested(parameters)
+    try:
+        checked({name: value for name, value in parameters.items() if value is not None})
+    except DecodingError as error:
+        raise UsageError(f"--set {error}") from error
     return parameters
 
 

@@ -3,16 +3,17 @@
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import orjson
 
 from evenhand_evals.asking import Outgoing, Parameters, Route, Voice
 from evenhand_evals.cache import Cache, Kept, key_of
-from evenhand_evals.client import Answer, Backoff, Client, Exchange
+from evenhand_evals.client import REJECTED, Answer, Backoff, Client, Exchange, error_text
 from evenhand_evals.endpoint import Preflight, preflight
 from evenhand_evals.engine import root_of
+from evenhand_evals.errors import UsageError
 from evenhand_evals.likelihood import method_for
 from evenhand_evals.manifest import DecodingFacts, ServerFacts
 from evenhand_evals.pace import Pace
@@ -100,22 +101,27 @@ class Speaker:
     def _voice(self, repeat: int) -> Voice:
         settled, target = Settled(self.found, self.decoding, repeat), self.target
         model, server = self.found.sent_model, self.found.server
-        return voice_of(model, settled, server, target.template, target.interface)
+        voice = voice_of(model, settled, server, target.template, target.interface)
+        return replace(voice, stream=target.stream)
 
     async def ask(self, outgoing: Outgoing, repeat: int, turn: int = 0) -> Exchange:
         """Make one request, unless its answer is kept from an earlier run.
 
         `turn` counts the requests of a sample, so that one which asks the same twice gets two
         answers.
+
+        Raises:
+            UsageError: the endpoint takes no request for a stream.
+
         """
         client = self.root if outgoing.root else self.client
         if self.cache is None:
-            return await client.ask(outgoing.path, outgoing.body, kind=outgoing.kind)
+            return await _exchange(client, outgoing)
         key = key_of(client.base_url, self.identity, outgoing.path, outgoing.body, (repeat, turn))
         kept = self.cache.get(key)
         if kept is not None:
             return _from_cache(outgoing, kept, time.monotonic() - client.origin)
-        exchange = await client.ask(outgoing.path, outgoing.body, kind=outgoing.kind)
+        exchange = await _exchange(client, outgoing)
         if exchange.failure is None:
             answer = exchange.answer
             found = Kept(answer.body, answer.request_id, answer.fingerprint)
@@ -131,6 +137,19 @@ class Speaker:
             "decoding": record.get("fingerprint"),
             "model": server.model,
         }
+
+
+async def _exchange(client: Client, outgoing: Outgoing) -> Exchange:
+    exchange = await client.ask(
+        outgoing.path, outgoing.body, kind=outgoing.kind, stream=outgoing.stream
+    )
+    if outgoing.stream and exchange.answer.status in REJECTED:
+        why = error_text(exchange.answer.body)
+        if "stream_options" in why and not client.streamed:
+            raise UsageError(
+                f"--stream: the endpoint does not take stream_options ({why}); ask without --stream"
+            )
+    return exchange
 
 
 def _from_cache(outgoing: Outgoing, kept: Kept, now: float) -> Exchange:

@@ -38,6 +38,7 @@ class ModelEntry:
     """One model of a suite; the keys are those of `evenhand eval run`, `set` is a mapping.
 
     `name` is its folder and its column in the report, the model's own name if it is left out.
+    `stream` is the suite's if it is left out.
     """
 
     base_url: str
@@ -51,6 +52,7 @@ class ModelEntry:
     interface: Literal["chat", "completions"] | None = None
     template: Literal["served", "plain", "chatml", "glm", "llama"] = "served"
     timeout: float = TIMEOUT
+    stream: bool | None = None
 
     @property
     def label(self) -> str:
@@ -137,7 +139,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """A suite: every model on every task."""
+    """A suite: every model on every task; `stream` has answers come as streams."""
 
     tasks: tuple[TaskEntry, ...]
     models: tuple[ModelEntry, ...] = ()
@@ -148,6 +150,7 @@ class Suite:
     concurrency: str = str(CONCURRENCY)
     repeats: int = 1
     seed: int = 0
+    stream: bool = False
     out: Path | None = None
 
 

@@ -211,6 +211,7 @@ def _run(
         key_variable=model.key_variable,
         template=model.template,
         interface=model.interface,
+        stream=suite.stream if model.stream is None else model.stream,
         judge=judge_target(suite.judge) if suite.judge and task.judged else None,
         cache=cache,
         options=entry.texts,

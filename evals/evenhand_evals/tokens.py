@@ -1,10 +1,10 @@
 """How long a text is in the tokens of the model that is served, for prompts of a given length.
 
-Three ways, the best that the endpoint allows: SGLang, vLLM and llama.cpp tokenise at
-`POST /tokenize` of the server's root and are exact. Any other endpoint reports `usage`, and a few
-small requests tell how many tokens our own count of words and characters comes to there, apart for
-Chinese and other scripts; a text of each length is then asked for once more (`adjusted`). Without
-an endpoint, that count stands as it is.
+Three ways, the best that the endpoint allows: SGLang, vLLM and llama.cpp, and a proxy of ours in
+front of them, tokenise at `POST /tokenize` of the server's root and are exact. Any other endpoint
+reports `usage`, and a few small requests tell how many tokens our own count of words and characters
+comes to there, apart for Chinese and other scripts; a text of each length is then asked for once
+more (`adjusted`). Without an endpoint, that count stands as it is.
 """
 
 from collections.abc import Callable, Mapping
@@ -143,11 +143,12 @@ class Asked:
         return tokens if isinstance(tokens, int) else None
 
     def limit(self) -> int | None:
-        """Give the longest context: vLLM and SGLang say it of a model, llama.cpp in `/props`."""
+        """Give the longest context: of a model, as all but llama.cpp say it, or in `/props`."""
         listed = self._ask("GET", f"{self._base}/models", None)
         entries = listed.get("data") if isinstance(listed, Mapping) else None
+        plain = self._model.rpartition("@")[0]  # a proxy need not list every profile
         for entry in entries if isinstance(entries, list) else ():
-            named = isinstance(entry, Mapping) and entry.get("id") == self._model
+            named = isinstance(entry, Mapping) and entry.get("id") in (self._model, plain)
             if named and isinstance(entry.get("max_model_len"), int):
                 return int(entry["max_model_len"])
         props = self.root("/props", None)

@@ -247,7 +247,8 @@ class Dataset:
 
     `sha256` is over the bytes that were read, as lower-case hex; `revision` is the version of the
     source where it has one; `licence` is an SPDX identifier. `options` are the task's options that
-    make these items again where no endpoint says how long a context it serves.
+    make these items again where no endpoint says how long a context it serves. `left_out` names
+    parts that this endpoint cannot be asked, each with the reason.
     """
 
     samples: tuple[Sample, ...]
@@ -256,6 +257,7 @@ class Dataset:
     sha256: str
     licence: str
     options: Mapping[str, str] = field(default_factory=dict)
+    left_out: Mapping[str, str] = field(default_factory=dict)
 
 
 Follow = Callable[[Sample, Sequence[Reply]], Ask | None]
@@ -279,9 +281,12 @@ class Task:
     a few words where the data comes from. `interface` is how the benchmark asks. A task of one
     request has `score`, any other `follow` and `score_all`, which gets every answer of an item.
     `aggregate` names a function of `evenhand_evals.aggregates`; `judged` tasks need a judge; to
-    score one that `runs_code` takes a while, and is done beside the asking. A `bare` benchmark
+    score one that `runs_code` (programs, or slow metrics such as TER) takes a while, and is done
+    beside the asking. A `bare` benchmark
     asks chat models over completions, too, without their template.
-    `options` are the names that `--task-set` may set, each with what it does.
+    `options` are the names that `--task-set` may set, each with what it does. `stages` names the
+    metadata by whose values, smallest first, items are asked: none of the next before the last is
+    answered, so that the engine's memory can be told apart (`engine_memory.py`).
     """
 
     name: str
@@ -300,3 +305,4 @@ class Task:
     runs_code: bool = False
     bare: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
+    stages: str | None = None

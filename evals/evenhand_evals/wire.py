@@ -77,6 +77,22 @@ def aborted(response: Any) -> bool:
     return choice is not None and _text(choice.get("finish_reason")) in ABORTED
 
 
+_UNSEEING = (
+    "image input is not supported",
+    "is not a multimodal model",
+    "Model only supports text input",
+)
+"""What is said to an image that a model cannot take, by llama.cpp (tools/server/server-common.cpp,
+with status 500), by vLLM (multimodal/registry.py) and by SGLang (openai/serving_chat.py)."""
+
+
+def unseeing(body: Any) -> bool:
+    """Whether an error says that the model takes no images: asking again cannot help."""
+    error = body.get("error", body) if isinstance(body, Mapping) else None  # SGLang wraps nothing
+    message = error.get("message") if isinstance(error, Mapping) else None
+    return isinstance(message, str) and any(text in message for text in _UNSEEING)
+
+
 Kind = Literal["message", "text"]
 """What a request must come back with: a chat's message, or the text of completions."""
 

@@ -68,7 +68,8 @@ def read_yaml(path: Path, kind: type[T], what: str) -> Document[T]:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: cannot be read ({error}); name an existing file") from error
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UsageError(f"{path}: cannot be read ({reason}); name a YAML file in UTF-8") from error
     return parse_yaml(text, str(path), kind, what)
 
 
@@ -77,11 +78,19 @@ def parse_yaml(text: str, name: str, kind: type[T], what: str) -> Document[T]:
     try:
         node = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
-        raise UsageError(f"{name}: is not valid YAML: {error}") from error
+        raise UsageError(_broken(name, error)) from error
     if node is None:
         raise UsageError(f"{name}:1: the file is empty; write {what}")
     reader = _Reader(name, what)
     return Document(reader.tree(node, kind, ""), name, reader.lines)
+
+
+def _broken(name: str, error: yaml.YAMLError) -> str:
+    """Say in one line where a text stops being YAML, and why."""
+    mark = getattr(error, "problem_mark", None)
+    reason = getattr(error, "problem", None) or " ".join(str(error).split())
+    line = f":{mark.line + 1}" if mark is not None else ""
+    return f"{name}{line}: is not valid YAML: {reason}; mend what stands there or just before"
 
 
 class _Reader:

@@ -1,22 +1,24 @@
-"""Three eval clients, each asking the same chats of the same endpoint and writing its log.
+"""Eval clients and readers of streams, each asking the same chats of the same endpoint.
 
 Run as `python -m tests.bench.harnesses NAME PORT SAMPLES FOLDER`, with a Python that has the one
 that is named; prints one JSON line. Each is asked for what a user would ask it for: one chat for
 each sample, 64 at once, the answer searched for a word, every sample in the log. The data set is
-made before the clock starts, and nothing but this file's imports is loaded before it.
+made before the clock starts, and nothing but this file's imports is loaded before it. Those that
+are no eval clients only read streams: they put the texts together and write nothing.
 """
 
+import asyncio
 import json
 import resource
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
 CONCURRENCY = 64
 MAX_TOKENS = 64
-WORD = "kettle"
+WORD, STREAMED_WORD = "kettle", "tea"
 PROMPT = "You answer briefly and to the point. " * 25
 MODEL = "bench"
 
@@ -29,7 +31,9 @@ def prompts(samples: int) -> list[str]:
     return [f"{PROMPT}{number}: is there tea?" for number in range(samples)]
 
 
-def evenhand(port: int, samples: int, folder: Path, *, cached: bool = False) -> Ready:
+def evenhand(
+    port: int, samples: int, folder: Path, *, cached: bool = False, stream: bool = False
+) -> Ready:
     """Run a task of ours as the command line does."""
     from evenhand_evals.cli.run import run_async
     from evenhand_evals.run import run_task
@@ -37,7 +41,7 @@ def evenhand(port: int, samples: int, folder: Path, *, cached: bool = False) -> 
     from evenhand_evals.types import Completion, Dataset, Message, Sample, Score, Task
 
     items = tuple(
-        Sample(f"item-{number}", (Message("user", prompt),), WORD)
+        Sample(f"item-{number}", (Message("user", prompt),), STREAMED_WORD if stream else WORD)
         for number, prompt in enumerate(prompts(samples))
     )
 
@@ -61,6 +65,7 @@ def evenhand(port: int, samples: int, folder: Path, *, cached: bool = False) -> 
         concurrency=CONCURRENCY,
         cache=folder / "cache" if cached else None,
         engine="sglang",
+        stream=stream,
     )
 
     def evaluate() -> None:
@@ -73,6 +78,71 @@ def evenhand(port: int, samples: int, folder: Path, *, cached: bool = False) -> 
 def evenhand_cached(port: int, samples: int, folder: Path) -> Ready:
     """Run a task of ours and keep every answer for later runs."""
     return evenhand(port, samples, folder, cached=True)
+
+
+def evenhand_streamed(port: int, samples: int, folder: Path) -> Ready:
+    """Run a task of ours that reads its answers as streams."""
+    return evenhand(port, samples, folder, stream=True)
+
+
+def openai_sdk(port: int, samples: int, folder: Path) -> Ready:
+    """Read streams with OpenAI's own client."""
+    from openai import AsyncOpenAI
+
+    client = AsyncOpenAI(base_url=f"http://127.0.0.1:{port}/v1", api_key="none", max_retries=0)
+
+    async def ask(prompt: str) -> str:
+        messages: Any = [{"role": "user", "content": prompt}]
+        stream = await client.chat.completions.create(
+            model=MODEL, messages=messages, stream=True, stream_options={"include_usage": True}
+        )
+        texts = [each.choices[0].delta.content or "" async for each in stream if each.choices]
+        return "".join(texts)
+
+    return reading(ask, prompts(samples))
+
+
+def httpx_lines(port: int, samples: int, folder: Path) -> Ready:
+    """Read streams as most programs do by hand: the lines that httpx gives, each parsed."""
+    import httpx
+    import orjson
+
+    limits = httpx.Limits(max_connections=CONCURRENCY, max_keepalive_connections=CONCURRENCY)
+    client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}/v1", limits=limits)
+
+    async def ask(prompt: str) -> str:
+        texts = []
+        body = {
+            "model": MODEL,
+            "messages": [{"role": "user", "content": prompt}],
+            "stream": True,
+            "stream_options": {"include_usage": True},
+        }
+        content, kind = orjson.dumps(body), {"content-type": "application/json"}
+        async with client.stream("POST", "/chat/completions", content=content, headers=kind) as got:
+            async for line in got.aiter_lines():
+                if line.startswith("data: {"):
+                    choices = orjson.loads(line[6:])["choices"]
+                    texts.append(choices[0]["delta"].get("content") or "" if choices else "")
+        return "".join(texts)
+
+    return reading(ask, prompts(samples))
+
+
+def reading(ask: Callable[[str], Awaitable[str]], asked: list[str]) -> Ready:
+    """Ask everything on the fast event loop, as many at once as the others do."""
+    import uvloop
+
+    left = iter(asked)
+
+    async def work() -> None:
+        for prompt in left:
+            assert STREAMED_WORD in await ask(prompt)
+
+    async def everything() -> None:
+        await asyncio.gather(*(work() for _ in range(CONCURRENCY)))
+
+    return lambda: uvloop.run(everything())
 
 
 def lm_eval(port: int, samples: int, folder: Path) -> Ready:
@@ -158,6 +228,9 @@ def inspect(port: int, samples: int, folder: Path) -> Ready:
 CLIENTS: dict[str, Callable[[int, int, Path], Ready]] = {
     "evenhand": evenhand,
     "evenhand, answers kept": evenhand_cached,
+    "evenhand, streamed": evenhand_streamed,
+    "openai SDK": openai_sdk,
+    "httpx, line by line": httpx_lines,
     "lm-evaluation-harness": lm_eval,
     "inspect_ai": inspect,
 }

@@ -1,12 +1,15 @@
 """An OpenAI-shaped server that costs almost nothing: the upstream of the benchmark.
 
-Run as `python -m tests.bench.mock_upstream`; it prints its port and serves until it is ended. A
-chat request with `"stream":true` is answered with `EVENTS` chunks, one write each, as fast as the
-socket takes them, and one with the usage if `include_usage` asks for it; any other chat request
-with one JSON document; everything else with 404.
+Run as `python -m tests.bench.mock_upstream [EVENTS [TOGETHER]]`; it prints its port and serves
+until it is ended. A chat request with `"stream":true` is answered with `EVENTS` chunks (64), and
+one with the usage if `include_usage` asks for it; any other chat request with one JSON document;
+everything else with 404. Chunks are written as fast as the socket takes them, or `TOGETHER` of them
+at once with the other connections' turns in between, as an engine writes what each of its steps
+brought.
 """
 
 import asyncio
+import sys
 from typing import cast
 
 import httptools
@@ -46,19 +49,18 @@ def plain_answer() -> bytes:
     return head % len(body) + body
 
 
-def stream_answer(*, usage: bool) -> list[bytes]:
+def stream_answer(count: int, *, usage: bool) -> list[bytes]:
     """Write the HTTP response to a streaming request, as the pieces that are sent one by one."""
     head = (
         b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
     )
-    events = [_event(number) for number in range(EVENTS)]
+    events = [_event(last=number == count - 1) for number in range(count)]
     if usage:
         events.append(_data({**_CHUNK, "choices": [], "usage": _ANSWER["usage"]}))
     return [head, *(_chunk(event) for event in [*events, b"data: [DONE]\n\n"]), b"0\r\n\r\n"]
 
 
-def _event(number: int) -> bytes:
-    last = number == EVENTS - 1
+def _event(*, last: bool) -> bytes:
     choice = {
         "index": 0,
         "delta": {"content": " tea"},
@@ -76,12 +78,18 @@ def _chunk(data: bytes) -> bytes:
 
 
 PLAIN = plain_answer()
-STREAM, STREAM_WITH_USAGE = stream_answer(usage=False), stream_answer(usage=True)
 NOT_FOUND = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
 
 
 class MockUpstream(asyncio.Protocol):
-    """One kept-alive connection; requests on it are answered in turn."""
+    """One kept-alive connection; requests on it are answered in turn.
+
+    `events` is how many chunks a stream has, `together` how many are one write, 0 for all.
+    """
+
+    def __init__(self, events: int, together: int) -> None:
+        self._streams = {usage: stream_answer(events, usage=usage) for usage in (False, True)}
+        self._together = together
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Keep the transport, and a parser for this connection."""
@@ -110,19 +118,28 @@ class MockUpstream(asyncio.Protocol):
             self._transport.write(NOT_FOUND)
         elif b'"stream":true' in body.replace(b" ", b""):
             asked = b"include_usage" in body
-            for piece in STREAM_WITH_USAGE if asked else STREAM:
-                self._transport.write(piece)
+            self._stream(self._streams[asked], 0)
         else:
             self._transport.write(PLAIN)
 
+    def _stream(self, pieces: list[bytes], start: int) -> None:
+        """Write some pieces, and the others when all other connections have had their turn."""
+        end = start + (self._together or len(pieces))
+        for piece in pieces[start:end]:
+            self._transport.write(piece)
+        if end < len(pieces) and not self._transport.is_closing():
+            asyncio.get_running_loop().call_soon(self._stream, pieces, end)
 
-async def serve() -> None:
+
+async def serve(events: int = EVENTS, together: int = 0) -> None:
     """Listen on a free loopback port, print it, and serve until cancelled."""
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(MockUpstream, "127.0.0.1", 0, backlog=2048)
+    server = await loop.create_server(
+        lambda: MockUpstream(events, together), "127.0.0.1", 0, backlog=2048
+    )
     print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 the harness reads it
     await server.serve_forever()
 
 
 if __name__ == "__main__":
-    uvloop.run(serve())
+    uvloop.run(serve(*map(int, sys.argv[1:])))

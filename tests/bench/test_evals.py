@@ -6,7 +6,8 @@ imports and preparation. CPU time is the client's own, so that "samples a second
 what one core would do with an endpoint that never made it wait. `make bench-evals` makes the other
 clients' environment and prints the table; without it, or without EVENHAND_HARNESSES_PYTHON, only
 ours is measured. EVENHAND_BENCH_JSON=FILE writes the figures, EVENHAND_BENCH_CYCLES=N asks for more
-cycles. The eval client reads no streams, so there is nothing to say about chunks.
+cycles. Streams are measured beside OpenAI's client and httpx, since the other harnesses ask for
+none; what a chunk costs holds a chunk's share of all that its sample costs.
 """
 
 import os
@@ -32,6 +33,14 @@ HARNESSES = ROOT / ".venv-harnesses" / "bin" / "python"
 LONGEST = 600.0
 OURS = "evenhand"
 FEW, MANY, HUGE = 1_000, 10_000, 100_000
+STREAMED = "evenhand, streamed"
+STREAMS = {
+    "64 chunks, one write": (64, 0),
+    "512 chunks, one write": (512, 0),
+    "512 chunks, eight a write": (512, 8),
+    "512 chunks, each a write": (512, 1),
+}
+"""Streams by name: how many chunks, and how many of them the upstream writes at once (0: all)."""
 FLAT = 1024.0
 """Bytes that a further sample of a large run may keep, beside the data set."""
 
@@ -76,11 +85,21 @@ def harnesses() -> list[Harness]:
     return found
 
 
+def readers(chunks: int) -> list[Harness]:
+    """Give what reads streams, each asked for about as long."""
+    few, many = 12_800 // chunks, 128_000 // chunks
+    return [
+        Harness(STREAMED, sys.executable, few, many),
+        Harness("httpx, line by line", sys.executable, few // 4, many // 4),
+        Harness("openai SDK", sys.executable, few // 10, many // 10),
+    ]
+
+
 @contextmanager
-def upstream(folder: Path) -> Iterator[int]:
+def upstream(folder: Path, *arguments: int) -> Iterator[int]:
     """Run the mock endpoint on the core that the clients do not use; give its port."""
-    log = folder / "upstream.log"
-    with module("tests.bench.mock_upstream", core=1, log=log) as (_, port):
+    log, name = folder / "upstream.log", "tests.bench.mock_upstream"
+    with module(name, *map(str, arguments), core=1, log=log) as (_, port):
         yield port
 
 
@@ -109,9 +128,9 @@ def cost(harness: Harness, port: int) -> Cost:
     return Cost((many.cpu - few.cpu) / samples, (many.memory - few.memory) / samples)
 
 
-def summary(costs: dict[str, list[Cost]]) -> dict[str, dict[str, float]]:
+def summary(costs: dict[str, list[Cost]], ours_is: str = OURS) -> dict[str, dict[str, float]]:
     """Give medians over cycles; `ratio` is the median of CPU to ours in the same cycle."""
-    ours = costs[OURS]
+    ours = costs[ours_is]
     return {
         name: {
             "cpu_us": 1e6 * median(each.cpu for each in own),
@@ -157,6 +176,31 @@ def test_cost_of_a_sample(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     if JSON_VARIABLE in os.environ:
         document = orjson.dumps(rows, option=orjson.OPT_INDENT_2)
         Path(os.environ[JSON_VARIABLE]).write_bytes(document)
+
+
+@pytest.mark.bench
+def test_cost_of_a_chunk(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Everybody reads every stream to its end; what a chunk cost is printed, not judged."""
+    cycles = int(os.environ.get(CYCLES_VARIABLE, CYCLES))
+    for name, (chunks, together) in STREAMS.items():
+        clients = readers(chunks)
+        costs: dict[str, list[Cost]] = {client.name: [] for client in clients}
+        with upstream(tmp_path, chunks, together) as port:
+            for _ in range(cycles):
+                for client in clients:
+                    costs[client.name].append(cost(client, port))
+        say(capsys, chunk_table(name, chunks + 1, summary(costs, STREAMED)))
+
+
+def chunk_table(name: str, chunks: int, rows: dict[str, dict[str, float]]) -> str:
+    """Write what reading streams of so many chunks, the one with the usage counted, has cost."""
+    lines = [f"\n{name:26} {'CPU us/chunk':>14} {'chunks/s/core':>15} {'to ours':>8}"]
+    lines += [
+        f"{client:26} {row['cpu_us'] / chunks:14.2f} "
+        f"{chunks * row['samples_per_core_second']:15.0f} {row['ratio']:8.1f}"
+        for client, row in rows.items()
+    ]
+    return "\n".join(lines) + "\n"
 
 
 @pytest.mark.bench

@@ -22,6 +22,8 @@ from tests.contract import accounts
 ROOT = Path(__file__).parents[2]
 START_SECONDS = 300
 LOG_SECONDS = 30
+CONTEXT = 8192
+"""What tiny-glm4 was made for; half of it leaves tasks of the suite out."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,9 @@ class RealEngine:
 async def llamacpp(folder: Path) -> AsyncIterator[RealEngine]:
     """The embedded engine with tiny-glm4; its verbose answers carry the settings they used."""
     name, weights = await ensure_local("tiny-glm4", folder)
-    async with LocalEngine(weights, alias=name, slots=2, log_path=folder / "engine.log") as engine:
+    async with LocalEngine(
+        weights, alias=name, slots=2, context=CONTEXT, log_path=folder / "engine.log"
+    ) as engine:
         async with httpx.AsyncClient(trust_env=False) as client:
             asked = {"prompt": "", "n_predict": 1, "ignore_eos": True}
             answer = await client.post(f"{engine.base_url}/completion", json=asked)
@@ -99,7 +103,7 @@ async def sglang(folder: Path) -> AsyncIterator[RealEngine]:
     them is asked of its own `SamplingParams` class, in its own environment.
     """
     script = ROOT / "deploy" / "sglang" / "cpu" / "serve.sh"
-    async with _served(script, folder, "/health") as (url, log):
+    async with served(script, folder, "/health") as (url, log):
 
         def events() -> dict[str, dict[str, Any]]:
             lines = [line for line in _text(log).splitlines() if '"request.finished"' in line]
@@ -123,7 +127,7 @@ async def sglang(folder: Path) -> AsyncIterator[RealEngine]:
 async def vllm(folder: Path) -> AsyncIterator[RealEngine]:
     """Serve vLLM on CPU with the same checkpoint; its log shows the parameters it goes by."""
     script = ROOT / "deploy" / "vllm" / "cpu" / "serve.sh"
-    async with _served(script, folder, "/health") as (url, log):
+    async with served(script, folder, "/health") as (url, log):
 
         def shown() -> dict[str, str]:
             return dict(_VLLM_LINE.findall(_text(log)))
@@ -185,7 +189,13 @@ ENGINES = {"llamacpp": llamacpp, "sglang": sglang, "vllm": vllm}
 
 
 @asynccontextmanager
-async def _served(script: Path, folder: Path, health: str) -> AsyncIterator[tuple[str, Path]]:
+async def served(
+    script: Path,
+    folder: Path,
+    health: str,
+    flags: Sequence[str] = (),
+    variables: Mapping[str, str] | None = None,
+) -> AsyncIterator[tuple[str, Path]]:
     """Run a serve script on a free port until the block ends, its output in a file."""
     log = folder / "engine.log"
     port = _free_port()
@@ -193,7 +203,8 @@ async def _served(script: Path, folder: Path, health: str) -> AsyncIterator[tupl
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             str(script),
-            env={**os.environ, "PORT": str(port)},
+            *flags,
+            env={**os.environ, "PORT": str(port), "CONTEXT": str(CONTEXT), **(variables or {})},
             stdout=output,
             stderr=asyncio.subprocess.STDOUT,
             start_new_session=True,

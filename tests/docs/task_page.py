@@ -16,7 +16,7 @@ has a task for each: there is no `mmlu` without saying which. `evenhand eval lis
 names.
 
 - **asks by**: `chat` (messages), `completions` (a text to go on with), `likelihood` (how likely
-  given texts are; vLLM and SGLang tell, llama.cpp if it is asked without a proxy). *judged* tasks
+  given texts are; vLLM, SGLang and llama.cpp tell, through our proxy too). *judged* tasks
   need `--judge-url` and `--judge-model`.
 - **headline** is the main metric; all others stand beside it in the result.
 - Thinking text is taken off before an answer is scored. An answer that nothing can be read from is

@@ -1,6 +1,7 @@
 """A real server on loopback that speaks OpenAI's chat protocol and misbehaves when told to."""
 
 import asyncio
+import json
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
@@ -58,18 +59,22 @@ class Fake:
     """The fake endpoint: `script` gets a request and how often that prompt was seen before.
 
     `explain` makes it an Evenhand proxy: it gets the request and gives the decoding record.
+    `facts` stand beside each model's name.
     `hold_after` lets that many chat requests through and keeps the others until the fake closes.
+    `streams` answers requests for a stream with one, else they get the plain answer.
     """
 
     def __init__(self, script: Script | None = None) -> None:
         self.script = script or always(Reply())
         self.models = ["tiny", "tiny-instruct"]
         self.models_status = 200
+        self.facts: Mapping[str, Any] = {}
         self.explain: Callable[[dict[str, Any]], tuple[int, dict[str, Any]]] | None = None
         self.bodies: list[dict[str, Any]] = []
         self.seen: Counter[str] = Counter()
         self.authorizations: list[str | None] = []
         self.hold_after: int | None = None
+        self.streams = False
         self.over = asyncio.Event()
         self.url = ""
 
@@ -88,7 +93,9 @@ class Fake:
             key = (request.headers.get("authorization") or "").removeprefix("Bearer ")
             error = {"error": {"message": f"bad key {key}"}}
             return web.json_response(error, status=self.models_status)
-        return web.json_response({"data": [{"id": name, "owned_by": "us"} for name in self.models]})
+        return web.json_response(
+            {"data": [{"id": name, "owned_by": "us", **self.facts} for name in self.models]}
+        )
 
     async def _explain(self, request: web.Request) -> web.Response:
         if self.explain is None:
@@ -108,7 +115,25 @@ class Fake:
         if reply.drop:
             assert request.transport is not None
             request.transport.close()
+        if self.streams and body.get("stream") and reply.status == 200:
+            return _stream(reply, body)
         return _response(reply)
+
+
+def _stream(reply: Reply, body: Mapping[str, Any]) -> web.Response:
+    """Answer with a chunk for each character, and one with the usage if that is asked for."""
+    deltas = [
+        {"role": "assistant", "content": ""},
+        *({"content": each} for each in reply.text or ""),
+    ]
+    choices: list[list[dict[str, Any]]] = [[{"index": 0, "delta": delta}] for delta in deltas]
+    choices.append([{"index": 0, "delta": {}, "finish_reason": reply.finish_reason}])
+    chunks: list[dict[str, Any]] = [{"id": "chatcmpl-1", "choices": each} for each in choices]
+    if body.get("stream_options", {}).get("include_usage"):
+        usage = {"prompt_tokens": PROMPT_TOKENS, "completion_tokens": COMPLETION_TOKENS}
+        chunks.append({"id": "chatcmpl-1", "choices": [], "usage": usage})
+    text = "".join(f"data: {json.dumps(each)}\n\n" for each in chunks) + "data: [DONE]\n\n"
+    return web.Response(text=text, content_type="text/event-stream", headers=reply.headers)
 
 
 def _response(reply: Reply) -> web.Response:

@@ -1,4 +1,4 @@
-"""Reads answers as the published scorers do; run by an interpreter that has them installed.
+"""Reads letters and numbers as published scorers do; run by an interpreter that has them.
 
 Takes one JSON object on standard input, `{"kind": ..., "rows": [[text, target], ...]}`, and writes
 a list with, for each row, what the reference says: for lm-evaluation-harness whether the answer is
@@ -71,8 +71,11 @@ def opencompass() -> Callable[[str, str], str | None]:
     return lambda text, target: space[name](text, "ABCD") or None
 
 
-def harness(file: str) -> Callable[[str, str], bool]:
-    """Give the verdict of a task of lm-evaluation-harness, from its own description."""
+def harness(file: str, reading: int = 0) -> Callable[[str, str], bool]:
+    """Give the verdict of a task of lm-evaluation-harness, from its own description.
+
+    Tasks may read an answer in several ways; `reading` is the number of one of them.
+    """
     import yaml
 
     exact_match = import_module("lm_eval.api.metrics").exact_match_hf_evaluate
@@ -87,7 +90,7 @@ def harness(file: str) -> Callable[[str, str], bool]:
     task = yaml.load(path.read_text("utf-8"), Loader)  # noqa: S506 - a safe loader with one tag
     metric = task["metric_list"][0]
     filters = []
-    for step in task["filter_list"][0]["filter"]:
+    for step in task["filter_list"][reading]["filter"]:
         arguments = {key: value for key, value in step.items() if key != "function"}
         filters.append(get_filter(step["function"])(**arguments))
 
@@ -101,6 +104,7 @@ def harness(file: str) -> Callable[[str, str], bool]:
         found = exact_match(
             [first if isinstance(first, str) else first[0]],
             [target],
+            regexes_to_ignore=metric.get("regexes_to_ignore"),
             ignore_case=metric["ignore_case"],
             ignore_punctuation=metric["ignore_punctuation"],
         )
@@ -114,6 +118,8 @@ KINDS: dict[str, Callable[[], Callable[[str, str], Any]]] = {
     "opencompass": opencompass,
     "mmlu_generative": lambda: harness("mmlu/generative/_default_template_yaml"),
     "mmlu_pro": lambda: harness("mmlu_pro/_default_template_yaml"),
+    "gsm8k_strict": lambda: harness("gsm8k/gsm8k.yaml", 0),
+    "gsm8k_flexible": lambda: harness("gsm8k/gsm8k.yaml", 1),
 }
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """LongBench's metrics and RULER's, as lm-evaluation-harness carries them, over cases of ours.
 
-Started by `test_longbench_oracle.py` with a Python that has lm-eval 0.4.13 (no dependencies), rouge
-1.0.1, jieba 0.42.1, fuzzywuzzy 0.18.0 and python-Levenshtein. Reads {"cases": [[metric, answer,
+RULER's match of any reference, for its questions, is OpenCompass': lm-eval 0.4.13 gives the share
+of references there, and not, as RULER does, whether one is found. Reads {"cases": [[metric, answer,
 reference, classes], ...]} and writes one number for each case; null where `rouge` overruns the
 interpreter's stack, which LongBench scores as 0.
 """
@@ -16,16 +16,28 @@ from pathlib import Path
 from typing import Any
 
 
+def folder(package: str) -> Path:
+    """Give the folder of a package without importing it."""
+    spec = find_spec(package)
+    assert spec is not None
+    assert spec.submodule_search_locations is not None
+    return Path(spec.submodule_search_locations[0])
+
+
 def metrics() -> dict[str, Any]:
-    """Run lm-eval's metrics without the harness around them; RULER's are cut out of their file."""
-    spec = find_spec("lm_eval")
-    if spec is None or spec.submodule_search_locations is None:
-        raise SystemExit("lm-eval is not installed")
-    tasks = Path(spec.submodule_search_locations[0]) / "tasks"
+    """Run lm-eval's metrics without the harness around them; RULER's are cut out of their files."""
+    tasks = folder("lm_eval") / "tasks"
     space = runpy.run_path(str(tasks / "longbench/metrics.py"))
     tree = ast.parse((tasks / "ruler/common_utils.py").read_text(encoding="utf-8"))
-    names = ("postprocess_pred", "string_match_all")
+    tree.body += ast.parse(
+        (folder("opencompass") / "datasets/ruler/ruler_qa.py").read_text(encoding="utf-8")
+    ).body
+    names = ("postprocess_pred", "string_match_all", "RulerQaEvaluator")
     wanted = [each for each in tree.body if getattr(each, "name", None) in names]
+    for each in wanted:
+        if isinstance(each, ast.ClassDef):
+            each.decorator_list = []
+    space["BaseEvaluator"] = object
     exec(compile(ast.Module(wanted, []), "ruler", "exec"), space)  # noqa: S102 - the oracle itself
     return space
 
@@ -69,6 +81,9 @@ def score(
         return rouge(space, *(" ".join(space["jieba"].cut(text)) for text in (answer, reference)))
     if metric == "string_match_all":
         return space[metric](space["postprocess_pred"]([answer]), [classes])
+    if metric == "string_match_part":
+        cleaned = space["postprocess_pred"]([answer])
+        return space["RulerQaEvaluator"]().score(cleaned, [classes])["score"] / 100
     return space[metric](answer, reference, all_classes=classes)
 
 

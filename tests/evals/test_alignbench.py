@@ -155,8 +155,8 @@ def test_temperatures_and_repeats(tmp_path: Path) -> None:
     [
         ({"category": "数学"}, "'category' is '数学', not one of"),
         ({"subcategory": "诗"}, "'subcategory' is '诗', not one of"),
-        ({"question_id": "1"}, "'question_id' is '1', not a int"),
-        ({"reference": None}, "'reference' is None, not a str"),
+        ({"question_id": "1"}, "'question_id' is '1', not a whole number"),
+        ({"reference": None}, "'reference' is None, not a text"),
     ],
 )
 def test_rows_that_cannot_be_asked(tmp_path: Path, change: dict[str, Any], message: str) -> None:

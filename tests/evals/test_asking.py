@@ -1,12 +1,14 @@
 """What a sample asks, as requests; no network is needed to see them."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from evenhand_evals.asking import Outgoing, Route, Voice, interview, talk
 from evenhand_evals.errors import AnswerUnreadable, UsageError
+from evenhand_evals.likelihood import METHODS
 from evenhand_evals.templates import TEMPLATES
 from evenhand_evals.types import Ask, Chat, Completion, Likelihood, Message, Reply, Text
 
@@ -144,3 +146,22 @@ def test_what_is_no_answer_ends_the_interview() -> None:
     next(asking)
     with pytest.raises(AnswerUnreadable, match="no chat answer"):
         asking.send({"choices": []})
+
+
+@pytest.mark.parametrize("ask", [Chat(HELLO), Text("Once")])
+def test_what_is_generated_can_come_as_a_stream(ask: Ask) -> None:
+    """The body asks for it and for the usage at its end, and the request says so."""
+    sent, plain = first(ask, replace(VOICE, stream=True)), first(ask)
+    assert sent.stream
+    assert not plain.stream
+    asked = {"stream": True, "stream_options": {"include_usage": True}}
+    assert sent.body == {**plain.body, **asked}
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_likelihoods_are_never_streamed(method: str) -> None:
+    """Nothing is generated for them."""
+    voice = replace(VOICE, stream=True, likelihood=METHODS[method])
+    sent = first(Likelihood("Once", (" upon",)), voice)
+    assert not sent.stream
+    assert not sent.body.get("stream")

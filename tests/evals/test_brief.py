@@ -57,6 +57,21 @@ def test_the_judges_tokens_are_not_the_models() -> None:
     assert (brief.prompt_tokens, brief.completion_tokens, brief.reported) == (50, 5, 2)
 
 
+def test_of_a_judged_item_the_verdict_is_shown() -> None:
+    """It is what could not be read; the scorer says which of several, if it knows."""
+    steps = (
+        Step("/chat/completions", {}, answer("my answer", 2)),
+        Step("/chat/completions", {}, answer("[[7]]", 9), judge=True),
+        Step("/chat/completions", {}, answer("I would  rather not.", 9), judge=True),
+    )
+    for score, shown in (
+        (Score("unparsed", 0.0), "I would rather not."),
+        (Score("unparsed", 0.0, data={"unread": ["Hm. ", "No."]}), "Hm."),
+    ):
+        brief = brief_of(Record("a", 0, "unparsed", score, steps=steps))
+        assert brief.unparsed == shown
+
+
 def test_of_two_lines_the_later_counts(tmp_path: Path) -> None:
     """As everywhere."""
     with LogWriter(tmp_path / "log") as log:

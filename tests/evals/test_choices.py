@@ -1,9 +1,7 @@
 """Letters read out of answers: our own reader, and the published ones beside their originals."""
 
+import hashlib
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,9 +19,12 @@ from evenhand_evals.scorers.choices_english import (
 )
 from evenhand_evals.scorers.choices_opencompass import first_option
 from evenhand_evals.scorers.thinking import answer_of
+from tests.evals import oracles
 from tests.evals.choice_answers import OPTIONS, answers
+from tests.evals.oracles import Parity
 
-ORACLE = Path(__file__).parent / "oracle_choices.py"
+RECORDED = Path(__file__).with_name("choices_chinese_letters.json")
+"""What C-Eval's and CMMLU's own programs, run by hand, read in `answers()`; `-` where nothing."""
 
 
 @pytest.mark.parametrize(
@@ -173,32 +174,66 @@ def _letter_of_first_line(text: str, target: str) -> bool:
     return first_line(text) == target
 
 
-ORACLES: dict[str, tuple[str, Callable[[str, str], object]]] = {
-    "simple_evals": ("A", lambda text, _: simple_evals(text)),
-    "opencompass": ("A", lambda text, _: first_option(text)),
-    "mmlu_generative": ("ABCD", _letter_of_first_line),
-    "mmlu_pro": (LETTERS, lambda text, target: answer_is(text) == target),
+ORACLES: dict[str, tuple[str, str, str, Callable[[str, str], object]]] = {
+    "simple_evals": (
+        "MMLU: letters, simple-evals",
+        "nvidia-simple-evals",
+        "A",
+        lambda text, _: simple_evals(text),
+    ),
+    "opencompass": (
+        "MMLU: letters, OpenCompass",
+        "opencompass",
+        "A",
+        lambda text, _: first_option(text),
+    ),
+    "mmlu_generative": ("MMLU: generative", "lm-eval", "ABCD", _letter_of_first_line),
+    "mmlu_pro": ("MMLU-Pro", "lm-eval", LETTERS, lambda text, target: answer_is(text) == target),
 }
-"""By kind: the targets that each answer is held against, and our own reading."""
+"""By kind: name, package, the targets that each answer is held against, and our own reading."""
+MODULES = {
+    "nvidia-simple-evals": "simple_evals",
+    "opencompass": "opencompass",
+    "lm-eval": "lm_eval",
+}
 
 
 @pytest.mark.oracle
 @pytest.mark.parametrize("kind", ORACLES)
-def test_parity_with_the_originals(kind: str) -> None:
+def test_parity_with_the_originals(kind: str, parity: Parity) -> None:
     """On thousands of answers our reading equals the reference's, item by item."""
-    python = os.environ.get("EVENHAND_ORACLE_PYTHON")
-    if python is None:
-        pytest.skip("EVENHAND_ORACLE_PYTHON is not set: no interpreter with lm-eval, opencompass")
-    targets, read = ORACLES[kind]
+    name, package, targets, read = ORACLES[kind]
     made = answers(letters=LETTERS if kind == "mmlu_pro" else "ABCD")
     rows = [(answer_of(each).text, target) for each in made for target in targets]
-    asked = json.dumps({"kind": kind, "rows": rows})
-    done = subprocess.run(
-        [python, str(ORACLE)], input=asked, text=True, capture_output=True, check=True
-    )
-    reference = json.loads(done.stdout)
+    asked = {"kind": kind, "rows": rows}
+    reference = oracles.told("oracle_choices.py", asked, MODULES[package])
     own = [read(text, target) for text, target in rows]
     differing = [each for each in zip(rows, reference, own, strict=True) if each[1] != each[2]]
-    sys.stdout.write(f"{kind}: {len(rows)} items compared\n")
-    assert differing == []
+    parity.held(name, package, len(rows), differing)
     assert 50 < sum(bool(each) for each in reference) < len(rows)
+
+
+def chinese_differences(benchmark: str) -> tuple[str, int, list[tuple[str, str | None, str]]]:
+    """Our letters beside the recorded ones: the reference, how many, and those that differ."""
+    recorded = json.loads(RECORDED.read_text(encoding="utf-8"))
+    texts = [answer_of(each).text for each in answers()]
+    made = hashlib.sha256(json.dumps(texts).encode()).hexdigest()
+    assert made == recorded["answers_sha256"], "the answers are others than those recorded"
+    reads = {"ceval": lambda text: ceval_letter(text, OPTIONS), "cmmlu": cmmlu_letter}
+    rows = zip(texts, map(reads[benchmark], texts), recorded[benchmark]["letters"], strict=True)
+    differing = [each for each in rows if (each[1] or "-") != each[2]]
+    return f"{recorded[benchmark]['reference']} (recorded)", len(texts), differing
+
+
+@pytest.mark.parametrize("benchmark", ["ceval", "cmmlu"])
+def test_chinese_letters_as_recorded(benchmark: str) -> None:
+    """No package carries the two Chinese readers: what the originals read is on record."""
+    assert chinese_differences(benchmark)[2] == []
+
+
+@pytest.mark.oracle
+@pytest.mark.parametrize(("benchmark", "name"), [("ceval", "C-Eval"), ("cmmlu", "CMMLU")])
+def test_parity_with_the_chinese_originals(benchmark: str, name: str, parity: Parity) -> None:
+    """The same for the table; where CMMLU draws a letter at random, ours is none."""
+    reference, compared, differing = chinese_differences(benchmark)
+    parity.held(f"{name}: letters", reference, compared, differing)

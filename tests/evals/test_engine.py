@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 
+from evenhand_evals.asking import STREAMED
 from evenhand_evals.client import Client
 from evenhand_evals.engine import AUTO, direct, engine_facts, root_of
 from evenhand_evals.errors import UsageError
 from evenhand_evals.settings import RunSettings, decide
+from evenhand_evals.types import Message
+from evenhand_evals.wire import chat_body, parse_completion
 from evenhand_proxy.cli.model import ensure_local
 from evenhand_proxy.decoding import EngineFacts
 from evenhand_proxy.engines.local import LocalEngine
@@ -88,3 +91,22 @@ async def test_an_endpoint_that_shows_nothing_is_pinned_only_by_name() -> None:
 def test_settings_pin_unless_told_otherwise() -> None:
     """Evaluations leave no default hidden."""
     assert RunSettings("http://x/v1", "m", Path("out")).mode == "pin"
+
+
+async def test_a_stream_of_the_engine_is_its_plain_answer(engine: LocalEngine) -> None:
+    """The very same text, thinking, finish reason and usage."""
+    body = chat_body(
+        engine.model,
+        (Message("user", "Say something about tea."),),
+        {"temperature": 0, "seed": 1, "max_tokens": 24, "cache_prompt": False},
+    )
+    async with Client(f"{engine.base_url}/v1") as client:
+        plain = await client.ask("/chat/completions", body)
+        streamed = await client.ask("/chat/completions", {**body, **STREAMED}, stream=True)
+    assert (plain.failure, streamed.failure) == (None, None)
+    assert parse_completion(streamed.answer.body) == parse_completion(plain.answer.body)
+    assert streamed.answer.body["object"] == "chat.completion"
+    (attempt,) = streamed.attempts
+    assert attempt.first_token is not None
+    assert 0 < attempt.first_token <= attempt.duration
+    assert (attempt.chunks or 0) > 2

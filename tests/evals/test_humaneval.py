@@ -136,7 +136,7 @@ def test_cut_and_refused_answers(rows: Path) -> None:
     ("change", "message"),
     [
         ({"entry_point": "round"}, "line 1: the field 'prompt' does not define 'round'"),
-        ({"test": None}, "line 1: the field 'test' is None, not a str"),
+        ({"test": None}, "line 1: the field 'test' is None, not a text"),
     ],
 )
 def test_unusable_rows(tmp_path: Path, change: dict[str, object], message: str) -> None:

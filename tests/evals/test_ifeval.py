@@ -84,7 +84,7 @@ def test_explanation_names_what_was_missed(tmp_path: Path) -> None:
     [
         ({"kwargs": [{}]}, "2 instructions and 1 sets"),
         ({"instruction_id_list": ["a:b", "c:d"]}, "line 2: unknown instruction 'a:b'"),
-        ({"prompt": 5}, "'prompt' is 5, not a str"),
+        ({"prompt": 5}, "'prompt' is 5, not a text"),
         ({"key": 7}, "the key '7' occurs twice"),
     ],
 )

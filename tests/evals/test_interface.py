@@ -164,6 +164,24 @@ async def test_what_is_not_certain_is_allowed(fake: Fake) -> None:
             assert await checked(fake.url, task) is None
 
 
+@pytest.mark.parametrize("kind", ["vllm", "sglang"])
+async def test_a_proxy_passes_the_question_on(kind: str) -> None:
+    """What it relays of the engine's answer decides; a proxy that has no such route does not."""
+    explained = {"parameters": {}, "fingerprint": "0", "engine": kind}
+    relayed = {"error": {**VLLM_WITHOUT["error"], "type": "BadRequestError", "code": "400"}}
+    fakes = Engine({}, (400, relayed)), Engine({}, (200, TOKENS)), Engine({}, None)
+    for fake in fakes:
+        fake.explain = lambda _body: (200, explained)
+    base, chat, older = fakes
+    async with serving(base), serving(chat), serving(older):
+        with pytest.raises(UsageError, match="it is a base model"):
+            await checked(base.url, CHAT)
+        with pytest.raises(UsageError, match="it is a chat model"):
+            await checked(chat.url, BASE)
+        assert await checked(older.url, CHAT) is None
+        assert await checked(older.url, BASE) is None
+
+
 async def test_llamacpp_stands_in_for_a_missing_template() -> None:
     """The ChatML that it shows then may have been chosen as well: a note, no refusal."""
     async with serving(llamacpp(CHATML)) as fake:

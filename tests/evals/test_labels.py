@@ -151,7 +151,7 @@ def test_prompts_ask_for_both_labels_and_nothing_else() -> None:
         ({"label": "rain"}, "line 1: the field 'label' is 'rain', not one of"),
         ({"language": "fr"}, "the field 'language' is 'fr'"),
         ({"kind": "guess"}, "the field 'kind' is 'guess'"),
-        ({"situation": None}, "the field 'situation' is None, not a str"),
+        ({"situation": None}, "the field 'situation' is None, not a text"),
     ],
 )
 def test_bad_items_are_named(tmp_path: Path, change: dict[str, str | None], reason: str) -> None:

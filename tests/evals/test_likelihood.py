@@ -110,23 +110,27 @@ def test_generate_reads_token_ids() -> None:
 
 
 def drawn(token: int, logprob: float, best: int) -> dict[str, Any]:
-    """An answer of llama.cpp's /completion."""
+    """An answer of llama.cpp's /v1/completions."""
     entry = {"id": token, "logprob": logprob, "top_logprobs": [{"id": best, "logprob": -0.2}]}
-    return {"content": "x", "completion_probabilities": [entry]}
+    return {"choices": [{"text": "x", "index": 0, "logprobs": {"content": [entry]}}]}
 
 
 def test_forced_draws_one_token_at_a_time() -> None:
     """Each with the tokens before it as its prompt."""
     asking = forced("m", ASK)
-    assert next(asking).body["content"] == "The sky is"
+    assert next(asking).body == {"model": "m", "content": "The sky is", "add_special": True}
     asking.send({"tokens": [1, 2, 3]})
     asking.send({"tokens": [1, 2, 3, 4]})
     sent = asking.send({"tokens": [1, 2, 3, 8, 9]})
-    assert (sent.path, sent.body["prompt"], sent.body["logit_bias"][0][0]) == (
-        "/completion",
-        [1, 2, 3],
-        4,
-    )
+    assert (sent.path, sent.root) == ("/completions", False)
+    assert sent.body == {
+        "model": "m",
+        "prompt": [1, 2, 3],
+        "max_tokens": 1,
+        "temperature": 0,
+        "logit_bias": {"4": 100},
+        "logprobs": 1,
+    }
     asking.send(drawn(4, -0.5, 4))
     assert asking.send(drawn(8, -1.5, 8)).body["prompt"] == [1, 2, 3, 8]
     with pytest.raises(StopIteration) as done:
@@ -151,14 +155,14 @@ def test_forced_lists_a_token_that_is_part_of_a_character() -> None:
     next(asking)
     asking.send({"tokens": [1]})
     asking.send({"tokens": [1, 2]})
-    told = asking.send({"content": "\ufffd", "tokens": []})
+    told = asking.send({"choices": [{"text": "\ufffd", "index": 0, "logprobs": None}]})
     assert (told.path, told.body["add_special"]) == ("/tokenize", False)
     sent = asking.send({"tokens": [7]})
-    assert (sent.body["logit_bias"][0][0], sent.body["n_probs"]) == (7, EVERY_TOKEN)
+    assert (sent.body["logit_bias"], sent.body["logprobs"]) == ({"7": 100}, EVERY_TOKEN)
     top = [{"id": 5, "logprob": -0.1}, {"id": 2, "logprob": -3.5}]
     entry = {"id": 7, "logprob": -9.0, "top_logprobs": top}
     with pytest.raises(StopIteration) as done:
-        asking.send({"completion_probabilities": [entry]})
+        asking.send({"choices": [{"text": "0", "logprobs": {"content": [entry]}}]})
     assert done.value.value == Likelihoods((-3.5,), (1,), (False,), ((-3.5,),))
 
 
@@ -177,8 +181,9 @@ def test_what_an_engine_puts_before_any_text_is_not_counted() -> None:
 
 
 def test_each_engine_has_its_way() -> None:
-    """Through a proxy only OpenAI's routes are left."""
+    """Through a proxy only SGLang is asked otherwise."""
     assert method_for("sglang", proxied=False) is generate
     assert method_for("sglang", proxied=True) is echo
-    assert method_for("llamacpp", proxied=True) is None
+    assert method_for("llamacpp", proxied=True) is method_for("llamacpp", proxied=False) is forced
+    assert method_for("anthropic", proxied=True) is None
     assert set(METHODS) >= {"sglang", "vllm", "llamacpp"}

@@ -62,7 +62,7 @@ def test_scores(tmp_path: Path) -> None:
     ("cases", "shots", "message"),
     [
         ({}, SHOTS, "must be a list with at least one entry"),
-        ([7], SHOTS, "entry 1: a int where an object belongs"),
+        ([7], SHOTS, "entry 1: a whole number where an object belongs"),
         ([{**CASES[0], "idx": 3}], SHOTS, "'idx' is 3, and .* has the examples of 1 to 2"),
         (CASES, [SHOTS[0][:2]], "entry 1: 3 marked answers belong here"),
         ([{"idx": 1, "prompt": "p"}], SHOTS, "the field 'query' is missing"),

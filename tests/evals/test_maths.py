@@ -203,7 +203,7 @@ def test_problems(tmp_path: Path) -> None:
     ("row", "message"),
     [
         ({"problem": "a"}, "line 1: the field 'answer' is missing"),
-        ({"problem": "a", "answer": 2}, "the field 'answer' is 2, not a str"),
+        ({"problem": "a", "answer": 2}, "the field 'answer' is 2, not a text"),
         ({"problem": "a", "answer": " "}, "the field 'answer' is empty"),
         ({"problem": "a", "answer": "2", "level": "Level 5"}, "the field 'level' is 'Level 5'"),
     ],

@@ -119,7 +119,7 @@ def test_setup_code_goes_between_program_and_tests(tmp_path: Path) -> None:
     [
         ({"test_list": []}, r"line 1: the field 'test_list' is \[\], not a list of assertions"),
         ({"test_list": [1]}, r"line 1: the field 'test_list' is \[1\]"),
-        ({"task_id": "11"}, "line 1: the field 'task_id' is '11', not a int"),
+        ({"task_id": "11"}, "line 1: the field 'task_id' is '11', not a whole number"),
         ({"task_id": 601}, "no item has a 'task_id' from 11 to 510"),
     ],
 )

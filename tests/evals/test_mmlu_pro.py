@@ -69,7 +69,7 @@ def test_without_shots(tmp_path: Path) -> None:
     assert first("mmlu_pro_zero_shot", tmp_path).messages[0].text == OPENING + QUESTION
     file = tmp_path / "test.jsonl.gz"
     assert first("mmlu_pro_zero_shot", file).id == "mmlu-pro-7"
-    with pytest.raises(DataError, match=r"no validation\.jsonl .*there is mmlu_pro_zero_shot"):
+    with pytest.raises(DataError, match=r"no validation\.jsonl .*choose mmlu_pro_zero_shot"):
         first("mmlu_pro", tmp_path)
 
 
@@ -108,7 +108,7 @@ def test_bad_rows_are_named(tmp_path: Path) -> None:
     for change, said in (
         ({"options": ["one"]}, "the field 'options' is .*not 2 to 10 texts"),
         ({"answer": "F"}, "the field 'answer' is 'F', which is none of its options"),
-        ({"category": None}, "the field 'category' is None, not a str"),
+        ({"category": None}, "the field 'category' is None, not a text"),
     ):
         write(file, {**ROW, **change})
         with pytest.raises(DataError, match=said):
@@ -121,7 +121,7 @@ def test_bad_rows_are_named(tmp_path: Path) -> None:
         TASKS["mmlu_pro"].load(DataSource())
     broken = tmp_path / "broken.jsonl.gz"
     broken.write_bytes(b"no gzip")
-    with pytest.raises(DataError, match="not gzip"):
+    with pytest.raises(DataError, match="line 1: not JSON"):
         first("mmlu_pro_zero_shot", broken)
 
 

@@ -1,14 +1,11 @@
 """FastChat and we send a judge the same messages and read the same from its verdicts.
 
-Needs, in EVENHAND_ORACLE_PYTHON, a Python that has fschat 0.2.36 (no dependencies). With
-EVENHAND_DATA the questions are the 80 published ones, without it two of our own.
+With EVENHAND_DATA the questions are the 80 published ones, without it two of our own.
 """
 
 import json
 import os
 import random
-import subprocess
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -19,11 +16,11 @@ from evenhand_evals.scorers.pairs import better_place
 from evenhand_evals.scorers.ratings import FULL, first_mark
 from evenhand_evals.tasks import mt_bench, mt_bench_pairwise
 from evenhand_evals.types import DataSource, Message, Task
-from tests.evals import judged_sets
+from tests.evals import judged_sets, oracles
+from tests.evals.oracles import Parity
 
 pytestmark = pytest.mark.oracle
 
-ORACLE = Path(__file__).with_name("oracle_mt_bench.py")
 PARTS = (
     "[[",
     "]]",
@@ -64,17 +61,8 @@ def rows_of(file: Path) -> dict[int, Any]:
 
 def ask_oracle(data: Path, cases: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Let FastChat judge the cases, or skip."""
-    python = os.environ.get("EVENHAND_ORACLE_PYTHON")
-    if python is None:
-        pytest.skip("EVENHAND_ORACLE_PYTHON is not set: no Python with fschat")
-    asked = json.dumps({"prompts": str(data / "judge_prompts.jsonl"), "cases": cases})
-    done = subprocess.run(
-        [python, str(ORACLE)], input=asked, capture_output=True, text=True, check=False
-    )
-    if "fschat is not installed" in done.stderr:
-        pytest.skip("fschat is not installed in EVENHAND_ORACLE_PYTHON")
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
+    asked = {"prompts": str(data / "judge_prompts.jsonl"), "cases": cases}
+    found: dict[str, Any] = oracles.told("oracle_mt_bench.py", asked, "fastchat")
     return found
 
 
@@ -107,7 +95,7 @@ def _plain(message: Message) -> dict[str, Any]:
     return {"role": message.role, "content": message.text}
 
 
-def test_the_judge_is_sent_the_same(tmp_path: Path) -> None:
+def test_the_judge_is_sent_the_same(tmp_path: Path, parity: Parity) -> None:
     """Every message of every question, of single answers and of pairs in both orders."""
     data = folder(tmp_path)
     numbers = rows_of(data / "question.jsonl")
@@ -132,12 +120,17 @@ def test_the_judge_is_sent_the_same(tmp_path: Path) -> None:
                 for prompt in (name, f"{name}-multi-turn")
                 for answers in orders
             ]
-    assert ask_oracle(data, cases)["sent"] == ours
-    sys.stdout.write(f" [{len(ours)} prompts compared] ")
+    sent = ask_oracle(data, cases)["sent"]
+    differing = [each for each in zip(sent, ours, strict=True) if each[0] != each[1]]
+    parity.held("MT-Bench: prompts to the judge", "fschat", len(ours), differing)
 
 
-def test_verdicts_are_read_alike(tmp_path: Path) -> None:
-    """Every made-up verdict, as a mark and as a place; marks off the scale are none of ours."""
+def test_verdicts_are_read_alike(tmp_path: Path, parity: Parity) -> None:
+    """Every made-up verdict, as a mark and as a place.
+
+    Known: a mark that is not from 1 to 10, or a number that is no Python, such as 07, which ends
+    the published program, is no mark for us.
+    """
     data = folder(tmp_path)
     number = next(iter(rows_of(data / "question.jsonl")))
     row = judged_sets.answer_row(number, SAID)
@@ -145,11 +138,14 @@ def test_verdicts_are_read_alike(tmp_path: Path) -> None:
     cases = [case(data, number, "single-v1", [row], text) for text in texts]
     cases += [case(data, number, "pair-v2", [row, row], text) for text in texts]
     theirs = ask_oracle(data, cases)["read"]
-    off = 0
+    differing, known = [], []
     for text, mark in zip(texts, theirs[: len(texts)], strict=True):
-        known = mark is not None and 1 <= mark <= FULL
-        off += not known and mark != -1
-        assert first_mark(text) == (mark if known else None), text
-    for text, place in zip(texts, theirs[len(texts) :], strict=True):
-        assert (better_place(text) or "error") == place, text
-    sys.stdout.write(f" [{2 * len(texts)} verdicts compared, {off} off the scale] ")
+        ours = first_mark(text)
+        if ours != (None if mark == -1 else mark) or (mark is None and ours is None):
+            differing.append((text, ours, mark))
+            known += differing[-1:] * (ours is None and (mark is None or not 1 <= mark <= FULL))
+    parity.held("MT-Bench: marks", "fschat", len(texts), differing, known)
+    places = [(text, better_place(text) or "error") for text in texts]
+    rows = zip(places, theirs[len(texts) :], strict=True)
+    wrong = [(text, ours, place) for (text, ours), place in rows if ours != place]
+    parity.held("MT-Bench: places of pairs", "fschat", len(texts), wrong)

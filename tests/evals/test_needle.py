@@ -1,19 +1,20 @@
 """Needles: the grid, what is hidden and asked, the score, and the table by length."""
 
 import os
+import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from evenhand_evals.errors import UsageError
-from evenhand_evals.scorers.retrieval_lengths import agreement, bootstrap, by_length
-from evenhand_evals.tasks import needle, needle_glm
+from evenhand_evals.scorers.retrieval_lengths import agreement, by_length
+from evenhand_evals.tasks import TASKS, needle, needle_glm
 from evenhand_evals.token_counts import EstimatedTokens, estimated
 from evenhand_evals.types import (
     Chat,
     Completion,
     DataSource,
-    Estimate,
     Sample,
     Score,
     ScoredItem,
@@ -63,13 +64,55 @@ def test_the_same_plan_has_the_same_digest() -> None:
 
 def test_two_facts_and_their_sum() -> None:
     """Both facts stand in the text, half of it apart, and the sum does not."""
-    dataset = needle.REASONING.load(source(languages="en", depths="0"))
+    dataset = needle.REASONING.load(source(languages="en", depths="0", questions="1"))
     for sample in dataset.samples:
         text = prompt(sample)
         facts = [part for part in text.split(". ") if "barrels of lamp oil" in part]
         assert text.count("barrels of lamp oil.") == 2
         assert len(facts) >= 2
         assert sample.target not in text
+
+
+@pytest.mark.parametrize(
+    ("language", "sends", "number"),
+    [
+        ("en", r"The ([\w ]+) sends all its post to the ([\w ]+)\.", r"of the {} is (\d{{7}})\."),
+        ("zh", r"(\w{2,8})的信件都送往(\w{2,8})。", r"{}的登记号码是(\d{{7}})。"),
+    ],
+)
+def test_a_chain_of_two_and_a_false_trail(language: str, sends: str, number: str) -> None:
+    """The answer is the number of the place that the first fact names; another's stands by."""
+    loaded = needle.REASONING.load(source(languages=language, lengths="800", depths="20"))
+    (sample,) = (each for each in loaded.samples if each.metadata["question"].endswith("-1"))
+    text = prompt(sample)
+    found = re.search(sends, text)
+    assert found is not None
+    first, second = found.groups()
+    assert first in text.rpartition("\n")[2]
+    assert second not in text.rpartition("\n")[2]
+    named = re.search(number.format(second), text)
+    assert named is not None
+    assert named[1] == sample.target
+    trails = set(re.findall(r"\d{7}", text))
+    assert len(trails) == 2
+    assert estimated().count(text) == pytest.approx(800, rel=0.02)
+
+
+def test_both_kinds_in_one_task() -> None:
+    """Retrieval is asked as in `needle`, reasoning as in `needle_reasoning`, at the same places."""
+    loaded = TASKS["long_context"].load(source(languages="en"))
+    kinds = Counter((each.metadata["kind"], each.metadata["length"]) for each in loaded.samples)
+    assert kinds == dict.fromkeys(
+        [(kind, length) for kind in ("retrieval", "reasoning") for length in (400, 800)], 6
+    )
+    assert len({each.id for each in loaded.samples}) == 24
+    assert loaded.options["lengths"] == "400,800"
+
+
+@pytest.mark.parametrize("name", ["needle", "needle_glm", "long_context", "ruler_vt"])
+def test_lengths_are_asked_one_after_the_other(name: str) -> None:
+    """So that the engine's memory can be told by length."""
+    assert TASKS[name].stages == "length"
 
 
 def test_lengths_that_the_context_has_no_room_for() -> None:
@@ -80,6 +123,9 @@ def test_lengths_that_the_context_has_no_room_for() -> None:
     )
     (sample,) = needle.TASK.load(small).samples
     assert sample.metadata["length"] == 8192
+    why = "left out: the endpoint serves a context of 10000 tokens, 64 of them for the answer"
+    assert needle.TASK.load(small).left_out == {"32768": why, "131072": why}
+    assert needle.TASK.load(source()).left_out == {}
     tiny = DataSource(options={"lengths": "500,900"}, tokens=lambda: EstimatedTokens(limit=700))
     with pytest.raises(UsageError, match=r"context of 700 tokens.*no room for prompts of 900"):
         needle.TASK.load(tiny)
@@ -121,7 +167,9 @@ def test_scores() -> None:
         "planned": 400,
         "length": 400,
         "prompt_tokens": 404,
-        "question": "en-0",
+        "question": "retrieval-en-0",
+        "depth": 0,
+        "kind": "retrieval",
     }
 
 
@@ -133,19 +181,11 @@ def test_agreement() -> None:
     assert agreement(["1"]) is None
 
 
-def test_bootstrap() -> None:
-    """The interval holds the mean, is the same every time, and is a point without variation."""
-    found = bootstrap([0.0, 0.5, 1.0, 1.0])
-    assert found == bootstrap([0.0, 0.5, 1.0, 1.0])
-    assert found.low < found.value == 0.625 < found.high
-    assert bootstrap([1.0, 1.0]) == Estimate(1.0, 1.0, 1.0, 2, "bootstrap")
-
-
 def test_the_table_by_length() -> None:
     """Accuracy and agreement at each length, and how far the endpoint's count is off."""
     items = []
     for sample in needle.TASK.load(source(languages="en")).samples:
-        length, first = sample.metadata["length"], sample.metadata["question"] == "en-0"
+        length, first = sample.metadata["length"], sample.metadata["question"] == "retrieval-en-0"
         text = sample.target if length == 400 or first else f"{sample.metadata['depth']}"
         score = answered(needle.TASK, sample, text, length + (8 if length == 400 else 0))
         items.append(ScoredItem(sample.id, 0, None, score))
@@ -154,8 +194,42 @@ def test_the_table_by_length() -> None:
     assert table["accuracy at 800"].value == 0.5
     assert table["agreement at 400"].value == 1.0
     assert (table["agreement at 800"].value, table["agreement at 800"].n) == (0.5, 2)
+    assert table["agreement at 400"].low < 0.5  # two questions that agree prove little
+    same = table["agreement with 400 at 800"]
+    assert (same.value, same.n, same.low < 0.5 < same.high) == (0.5, 2, True)
+    assert "agreement with 400 at 400" not in table
     assert table["length at 400"].value == pytest.approx(1.02)
     assert table["length deviation"].value == pytest.approx(0.02)
+
+
+def test_the_same_answer_as_at_the_shortest() -> None:
+    """Right or wrong, at the same depth, in the same repeat; silence agrees with nothing."""
+    texts = {(400, 0): "1", (800, 0): "1", (400, 50): "2", (800, 50): "3", (400, 100): "no"}
+    items = []
+    for sample in needle.REASONING.load(source(languages="en", questions="1")).samples:
+        place = sample.metadata["length"], sample.metadata["depth"]
+        for repeat in (0, 1):
+            text = texts.get(place, "no") if repeat == 0 else sample.target
+            items.append(
+                ScoredItem(sample.id, repeat, None, answered(needle.REASONING, sample, text))
+            )
+    table = by_length(items)
+    assert table["agreement with 400 at 800"].value == pytest.approx(4 / 6)
+    assert not any(name.startswith("reasoning at") for name in table)
+
+
+def test_each_kind_has_its_accuracy() -> None:
+    """Where both are asked, both stand beside the whole, and reasoning alone must agree."""
+    items = []
+    for sample in TASKS["long_context"].load(source(languages="en")).samples:
+        reasons = sample.metadata["kind"] == "reasoning"
+        text = sample.target if reasons else str(sample.metadata["depth"])
+        items.append(ScoredItem(sample.id, 0, None, answered(needle.TASK, sample, text)))
+    table = by_length(items)
+    assert (table["retrieval at 400"].value, table["reasoning at 400"].value) == (0.0, 1.0)
+    assert table["accuracy at 400"].value == 0.5
+    assert (table["agreement at 800"].value, table["agreement at 800"].n) == (1.0, 2)
+    assert table["agreement with 400 at 800"].value == 1.0
 
 
 def test_the_table_without_usage() -> None:

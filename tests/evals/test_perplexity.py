@@ -1,14 +1,11 @@
 """Perplexity: windows that score every word once, the normalisations, and the texts themselves."""
 
-import json
 import math
 import os
 import random
 import re
-import subprocess
-import sys
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -32,6 +29,8 @@ from evenhand_evals.types import (
     Score,
     ScoredItem,
 )
+from tests.evals import oracles
+from tests.evals.oracles import Parity
 
 WORDS = "one two three four five six seven eight nine ten"
 
@@ -114,17 +113,18 @@ class Engine:
 
     def answer(self, path: str, body: Mapping[str, Any]) -> Any:
         """Answer a request."""
-        if path == "/completions":
+        if "echo" in body:
             return self.echo(body["prompt"])
         if path == "/generate":
             return [self.native(text) for text in body["text"]]
         if path == "/tokenize":
             return {"tokens": [self.id(token) for token in self.tokens(body["content"])]}
         names = {number: token for token, number in self.ids.items()}
-        drawn = body["logit_bias"][0][0]
+        (drawn,) = map(int, body["logit_bias"])
         tokens = [names[each] for each in (*body["prompt"], drawn)]
-        entry = {"id": drawn, "logprob": self.logprob(tokens, len(tokens) - 1), "top_logprobs": []}
-        return {"completion_probabilities": [entry]}
+        logprob = self.logprob(tokens, len(tokens) - 1)
+        entry: dict[str, Any] = {"id": drawn, "logprob": logprob, "top_logprobs": []}
+        return {"choices": [{"text": names[drawn], "logprobs": {"content": [entry]}}]}
 
     def echo(self, prompts: list[str]) -> Any:
         """Answer as vLLM does."""
@@ -250,7 +250,7 @@ def test_own_texts(tmp_path: Path) -> None:
     ("content", "message"),
     [
         ('{"txt": "a"}', "line 1: the field 'text' is missing"),
-        ('{"text": 3}', "the field 'text' is 3, not a str"),
+        ('{"text": 3}', "the field 'text' is 3, not a text"),
         ('{"text": " "}', "without a word"),
         ("{", "line 1: not JSON"),
         ("", "holds no items"),
@@ -310,40 +310,10 @@ def test_published_articles() -> None:
         )
 
 
-@dataclass(frozen=True)
-class Reference:
-    """lm-evaluation-harness in an environment of its own."""
-
-    python: str
-
-    def __call__(self, **asked: Any) -> Any:
-        """Ask it."""
-        program = Path(__file__).with_name("oracle_language.py")
-        done = subprocess.run(
-            [self.python, str(program)],
-            input=json.dumps(asked),
-            capture_output=True,
-            text=True,
-            check=True,
-        )
-        return json.loads(done.stdout)
-
-
-@pytest.fixture
-def reference() -> Reference:
-    """The oracle, or a skip that says why."""
-    python = os.environ.get("EVENHAND_ORACLE_PYTHON")
-    if python is None:
-        pytest.skip("EVENHAND_ORACLE_PYTHON names no interpreter with lm-eval")
-    return Reference(python)
-
-
 @pytest.mark.oracle
-def test_formulas_are_those_of_the_harness(
-    reference: Reference, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_formulas_are_those_of_the_harness(parity: Parity) -> None:
     """Word and byte perplexity and bits per byte of 40 made-up sets of texts."""
-    draw, compared = random.Random(4), 0
+    draw, compared, differing = random.Random(4), 0, []
     sets = [
         [
             Totals(-draw.uniform(1, 9000), draw.randint(1, 3000), draw.randint(1, 2500), 15000)
@@ -352,19 +322,18 @@ def test_formulas_are_those_of_the_harness(
         for size in range(1, 41)
     ]
     rows = [[[each.logprob, each.words, each.bytes] for each in texts] for texts in sets]
-    for texts, theirs in zip(sets, reference(kind="perplexity", sets=rows), strict=True):
+    found = oracles.told("oracle_language.py", {"kind": "perplexity", "sets": rows}, "lm_eval")
+    for texts, theirs in zip(sets, found, strict=True):
         ours = perplexities([[each] for each in texts])
         for name, value in theirs.items():
-            assert ours[name].value == pytest.approx(value, rel=1e-12), (len(texts), name)
             compared += 1
-    with capsys.disabled():
-        sys.stdout.write(f"\nperplexity: {compared} aggregates equal lm-eval's\n")
+            if ours[name].value != pytest.approx(value, rel=1e-12):
+                differing.append((len(texts), name, ours[name].value, value))
+    parity.held("perplexity: aggregates", "lm-eval", compared, differing)
 
 
 @pytest.mark.oracle
-def test_pages_are_read_as_the_harness_reads_them(
-    reference: Reference, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_pages_are_read_as_the_harness_reads_them(parity: Parity) -> None:
     """The detokenised text, the words and the bytes of every page, and of made-up ones."""
     text = (data_root() / "wikitext-2" / "test.txt").read_text(encoding="utf-8")
     valid = (data_root() / "wikitext-2" / "valid.txt").read_text(encoding="utf-8")
@@ -373,7 +342,7 @@ def test_pages_are_read_as_the_harness_reads_them(
     signs += ["\n", " . ", " , ", " \N{DEGREE SIGN} ", "a", "今", " 's"]
     made = ["".join(draw.choices(signs, k=draw.randint(0, 80))) for _ in range(2000)]
     every = [*pages(text), *pages(valid), *made]
-    theirs = reference(kind="wikitext", pages=every)
-    assert [[detokenised(page), *wikitext_units(page)] for page in every] == theirs
-    with capsys.disabled():
-        sys.stdout.write(f"\nwikitext: {len(every)} pages read as lm-eval reads them\n")
+    theirs = oracles.told("oracle_language.py", {"kind": "wikitext", "pages": every}, "lm_eval")
+    ours = [[detokenised(page), *wikitext_units(page)] for page in every]
+    differing = [each for each in zip(ours, theirs, strict=True) if each[0] != each[1]]
+    parity.held("WikiText-2: pages read", "lm-eval", len(every), differing)

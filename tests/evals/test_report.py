@@ -4,6 +4,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from evenhand_evals.manifest import (
     versions,
     write_manifest,
 )
+from evenhand_evals.pictures import data_url
 from evenhand_evals.report import render
 from evenhand_evals.report.page import to_html
 from evenhand_evals.report.samples import LONGEST, SHOWN
@@ -246,6 +248,23 @@ def test_disagreements_are_listed_with_both_answers(pair: tuple[RunData, RunData
     assert "request id req-3" in third.text
     assert "item-039" in shown[-1].text
     assert "failure HTTP 500" in shown[-1].text
+
+
+def test_images_of_a_message_are_shown(tmp_path: Path) -> None:
+    """Small ones that came with it, as pictures; any other is told in words, none is fetched."""
+    small = data_url(b"\x89PNG\r\n\x1a\n" + b"x" * 30)
+    urls = (small, small + "A" * 600_000, "https://x.test/y.png", 'data:image/png;base64,"onload=')
+    parts: list[dict[str, Any]] = [{"type": "image_url", "image_url": {"url": u}} for u in urls]
+    asked = {"messages": [{"role": "user", "content": [*parts, {"type": "text", "text": "Why?"}]}]}
+    first = store(tmp_path / "a", [replace(record(0, "correct"), request=asked)])
+    second = store(tmp_path / "b", [replace(record(0, "wrong"), request=asked)])
+    page = parse(to_html([first, second]))
+    assert [image.attributes["src"] for image in page.find("img")] == [small]
+    shown = page.text
+    assert "Why?" in shown
+    assert "not shown here: https://x.test/y.png" in shown
+    assert "not shown here: 600,0" in shown
+    assert small[:60] not in shown
 
 
 def test_long_lists_and_long_answers_are_cut_and_say_so(tmp_path: Path) -> None:

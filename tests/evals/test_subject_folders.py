@@ -71,7 +71,7 @@ def test_broken_files_are_named(tmp_path: Path) -> None:
         find(DataSource(path=file))
     write_mmlu(tmp_path, SUBJECTS)
     law = tmp_path / "test" / "law_test.csv"
-    for data, said in ((b"\xff\xfe,", "not a CSV file"), (b'"a', "not a CSV"), (b"", "no rows")):
+    for data, said in ((b"\xff\xfe,", "not UTF-8"), (b'"a', "not CSV"), (b"", "no rows")):
         law.write_bytes(data)
         found = find_tables(DataSource(path=tmp_path), ORIGIN, SUBJECTS, ("test",))
         with pytest.raises(DataError, match=said):

@@ -29,8 +29,8 @@ from tests.evals.test_resume import COMMAND, start
 SUMS = 'data: sums.jsonl\nprompt: "{q}"\ntarget: a\nextraction: last_number\nmetric: number\n'
 
 
-EXPLAINED: dict[str, Any] = {"parameters": {}, "fingerprint": "0", "engine": "llamacpp"}
-"""What a proxy in front of llama.cpp says of a request."""
+EXPLAINED: dict[str, Any] = {"parameters": {}, "fingerprint": "0", "engine": "ollama"}
+"""What a proxy in front of Ollama says of a request."""
 
 
 class Silent:

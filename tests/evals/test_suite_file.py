@@ -114,6 +114,21 @@ def test_only_the_languages_and_strata(tmp_path: Path) -> None:
         planned(tmp_path, text)[0][0].task.load(DataSource())
 
 
+def test_which_answers_are_streamed(tmp_path: Path) -> None:
+    """Those of the suite, unless a model has it otherwise; the judge's never."""
+    text = GOOD.replace("profile: greedy", "profile: greedy\n    stream: false")
+    runs, _ = planned(tmp_path, f"{text}stream: true\n")
+    assert {(run.model.label, run.settings.target.stream) for run in runs} == {
+        ("one", False),
+        ("org_other", True),
+    }
+    judged = GOOD + "stream: true\njudge: {base_url: http://127.0.0.1:3, model: judge}\n"
+    runs, _ = planned(tmp_path, judged)
+    judges = [run.settings.judge for run in runs if run.settings.judge]
+    assert judges
+    assert not any(judge.stream for judge in judges)
+
+
 def test_languages_of_an_item() -> None:
     """A field of its own, or the words of the group."""
     sample = Sample("1", (Message("user", "?"),), None, {"group": "zh forecast", "language": "en"})

@@ -103,6 +103,13 @@ def test_an_engine_counts_exactly(answers: Answers, limit: int) -> None:
         assert tokens.middle("abcdefghij", 10) == "abcdefghij"
 
 
+def test_a_profile_is_no_other_model() -> None:
+    """A proxy need not list every one; the context is that of the model before the `@`."""
+    with endpoint(vllm) as url:
+        tokens = served(url, "m@greedy")
+    assert (tokens.exact, tokens.limit) == (True, 8192)
+
+
 def test_usage_calibrates_the_estimate() -> None:
     """Without a tokeniser, the endpoint's usage scales our count, apart for Chinese."""
     with endpoint(hosted) as url:

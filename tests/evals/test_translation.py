@@ -1,5 +1,6 @@
 """Translation: sacrebleu's numbers from sums of counts, pairs and their means, the segments."""
 
+import asyncio
 import json
 import os
 import random
@@ -12,10 +13,15 @@ from typing import Any
 import pytest
 
 from evenhand_evals.errors import DataError, UsageError
+from evenhand_evals.report.page import to_html
+from evenhand_evals.results import load_run
+from evenhand_evals.run import run_task
 from evenhand_evals.scorers.translation import by_pair, corpus
 from evenhand_evals.tasks.translation import TASK, score, segment, translated
 from evenhand_evals.tasks.wmt22 import PAIRS, TASKS
 from evenhand_evals.types import Completion, DataSource, ScoredItem
+from tests.evals.fake import QUICK, Fake, Reply, always, serving, settings_for
+from tests.evals.test_cli import invoke
 
 ALL = ["bleu", "chrf2", "ter"]
 OTHERS = ("Das ist gut.", "The cat sat on the mat .", "今天天气很好。", "12,5 % (ca.)", "", "A")
@@ -59,14 +65,18 @@ def items(pair: tuple[str, str], given: list[tuple[str, str]], wanted: list[str]
 
 
 def sacrebleu(
-    folder: Path, language: str, given: list[tuple[str, str]], names: tuple[str, ...]
+    folder: Path,
+    language: str,
+    given: list[tuple[str, str]],
+    names: tuple[str, ...],
+    python: str = sys.executable,
 ) -> dict[str, Any]:
-    """Ask sacrebleu's command line."""
+    """Ask sacrebleu's command line, ours or that of another interpreter."""
     for column, name in ((0, "hypotheses"), (1, "references")):
         text = "".join(f"{each[column]}\n" for each in given)
         (folder / name).write_text(text, encoding="utf-8", newline="\n")
     tokeniser, extra = ARGUMENTS[language]
-    command = [sys.executable, "-m", "sacrebleu", "references", "-i", "hypotheses", "-w", "9"]
+    command = [python, "-m", "sacrebleu", "references", "-i", "hypotheses", "-w", "9"]
     command += ["--tokenize", tokeniser, *extra, "-m", *names]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
     found = json.loads(done.stdout)
@@ -134,6 +144,36 @@ def test_means_over_pairs_say_what_they_weigh() -> None:
     assert found["bleu_mean_weighted_by_segments"].value == pytest.approx((3 * one + other) / 4)
     assert found["bleu_macro_mean"].n == 4
     assert {name.partition("_")[0] for name in found} == set(ALL)
+
+
+def test_each_metric_says_how_it_was_made() -> None:
+    """By sacrebleu's signature; a mean over pairs by all that went into it."""
+    into_english = items(("zh", "en"), [("a b c d e", "a b c d f")], ALL)
+    into_chinese = items(("en", "zh"), [("你好", "您好")], ALL)
+    assert "tok:13a|" in corpus(into_english)["bleu"].detail
+    found = by_pair([*into_english, *into_chinese])
+    assert "tok:zh|" in found["bleu_en-zh"].detail
+    assert found["chrf2_zh-en"].detail.startswith("nrefs:1|case:mixed|eff:yes|nc:6")
+    both = found["bleu_macro_mean"].detail
+    assert both == f"{found['bleu_en-zh'].detail}; {found['bleu_zh-en'].detail}"
+
+
+async def test_a_run_with_options_is_scored_again_with_them(tmp_path: Path) -> None:
+    """They come from its manifest, the signature stands in the table, and asking goes on."""
+    assert TASK.runs_code
+    path = tmp_path / "own.jsonl"
+    path.write_text(row())
+    async with serving(Fake(always(Reply("Hello")))) as fake:
+        settings = settings_for(fake, tmp_path / "run", data=path, options={"ter": "no"})
+        await run_task(TASK, settings, backoff=QUICK)
+    words = ("rescore", str(tmp_path / "run"), "--data", str(path))
+    again = await asyncio.to_thread(invoke, *words)
+    assert again.exit_code == 0, again.stderr
+    assert "0 of 1 verdicts changed" in again.stdout
+    assert "bleu_macro_mean: nrefs:1|" in again.stdout
+    assert "ter_" not in again.stdout
+    page = to_html([load_run(tmp_path / "run")])
+    assert "how bleu_de-en is made" in page
 
 
 def test_intervals_are_bootstrapped_and_the_same_every_time() -> None:

@@ -11,6 +11,7 @@ import pytest
 from evenhand_evals.errors import DataError, UsageError
 from evenhand_evals.judge import judge
 from evenhand_evals.pictures import Canvas, data_url
+from evenhand_evals.results import load_run
 from evenhand_evals.run import run_task
 from evenhand_evals.tasks import vision, vision_consistency, vision_scenes, vision_small
 from evenhand_evals.types import Completion, DataSource, Sample
@@ -180,12 +181,32 @@ async def test_a_model_that_sees_and_one_that_cannot(tmp_path: Path) -> None:
     metrics = run.result.metrics
     assert metrics["image_accuracy"].value == metrics["agreement"].value == 1.0
     assert (run.result.outcomes["correct"], len(run.result.groups)) == (48, 4)
-    blind = Fake(always(Reply(status=400, message="image input is not supported")))
-    async with serving(blind) as fake:
-        settings = settings_for(fake, tmp_path / "blind", limit=3)
-        run = await run_task(vision_small.TASK, settings, backoff=QUICK)
-    assert run.result.outcomes["failed"] == 3
-    assert "image input is not supported" in str(run.records[0].reason)
+
+
+@pytest.mark.parametrize("status", [400, 500])
+async def test_a_model_that_cannot_see_ends_the_run(tmp_path: Path, status: int) -> None:
+    """The first refusal does, whatever its status; it is not asked again, and stands in the log."""
+    message = "image input is not supported - hint: you may need to provide the mmproj"
+    async with serving(Fake(always(Reply(status=status, message=message)))) as fake:
+        settings = settings_for(fake, tmp_path / "blind", concurrency=1)
+        with pytest.raises(UsageError, match=r"the model takes no images: HTTP .* choose a model"):
+            await run_task(vision_small.TASK, settings, backoff=QUICK)
+        assert len(fake.bodies) == 1
+    (record,) = load_run(tmp_path / "blind").records
+    assert (record.outcome, len(record.attempts)) == ("failed", 1)
+
+
+async def test_a_model_that_says_that_it_cannot_see(tmp_path: Path) -> None:
+    """llama.cpp's list of models says what each takes: then nothing is asked."""
+    async with serving(Fake()) as fake:
+        fake.facts = {"architecture": {"input_modalities": ["text"]}}
+        with pytest.raises(UsageError, match="tiny takes text, and no images; choose a model"):
+            await run_task(vision_small.TASK, settings_for(fake, tmp_path / "out"), backoff=QUICK)
+        assert not fake.bodies
+        fake.facts = {"architecture": {"input_modalities": ["text", "image"]}}
+        settings = settings_for(fake, tmp_path / "out", limit=1, concurrency=1)
+        await run_task(vision_small.TASK, settings, backoff=QUICK)
+        assert len(fake.bodies) == 1
 
 
 def write(folder: Path, *rows: dict[str, Any]) -> DataSource:
@@ -261,7 +282,7 @@ def test_a_file_must_be_named(tmp_path: Path) -> None:
     """There is no data of its own, and a file that is not there is said so."""
     with pytest.raises(DataError, match="name a file of JSON lines with --data FILE"):
         vision.TASK.load(DataSource())
-    with pytest.raises(DataError, match=r"nothing.jsonl: cannot be read: No such file"):
+    with pytest.raises(DataError, match=r"nothing.jsonl: there is no such file"):
         vision.TASK.load(DataSource(path=tmp_path / "nothing.jsonl"))
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenhand_evals.types import Completion, Message, Usage
-from evenhand_evals.wire import ABORTED, chat_body, fault, parse_completion
+from evenhand_evals.wire import ABORTED, chat_body, fault, parse_completion, unseeing
 
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
@@ -117,3 +117,19 @@ def test_any_json_is_an_answer_or_none(response: Any) -> None:
     completion = parse_completion(response)
     assert completion is None or isinstance(completion.text, str)
     assert completion is not None or fault(response) is not None
+
+
+@pytest.mark.parametrize(
+    ("body", "expected"),
+    [
+        ({"error": {"message": "image input is not supported - hint: you may need mmproj"}}, True),
+        ({"error": {"message": "tiny-glm4 is not a multimodal model"}}, True),
+        ({"object": "error", "message": "Model only supports text input; received ..."}, True),
+        ({"error": {"message": "the context is too long"}}, False),
+        ({"error": "image input is not supported"}, False),
+        (["image input is not supported"], False),
+    ],
+)
+def test_a_model_that_takes_no_images_is_told_by_its_error(body: Any, expected: bool) -> None:
+    """In the words of three engines, in an `error` or, as SGLang has it, without."""
+    assert unseeing(body) is expected

@@ -70,7 +70,7 @@ def test_null_is_none_only_where_it_may_be() -> None:
     ("text", "says"),
     [
         ("", "t.yaml:1: the file is empty; write a test"),
-        ("parts: [", "t.yaml: is not valid YAML"),
+        ("parts: [", "t.yaml:1: is not valid YAML"),
         ("just a text", "t.yaml:1: the file: must be a mapping"),
         ("share: 1", "t.yaml:1: the file: lacks parts; add it"),
         ("parts: []\nshaer: 1", "t.yaml:2: shaer: is no key of a test; did you mean 'share'?"),

@@ -3,6 +3,9 @@
 SGLang imports many names from `sgl_kernel` at start. With the `torch_native` attention backend and
 the `pytorch` sampling backend none of them is called on a CPU: every name resolves here, and one
 that is called after all raises an error that says which. `serve.sh` puts this folder on PYTHONPATH.
+
+SGLang's module of image models takes four operators out of `torch.ops.sgl_kernel` when it is
+imported, for another model's sake: they are declared, and torch says that they have no kernel.
 """
 
 import sys
@@ -12,6 +15,12 @@ from typing import NoReturn
 
 __version__ = "0.0.0+evenhand.cpu"
 SUBMODULES = ("elementwise", "mamba", "speculative", "utils")
+OPERATORS = (  # sglang/srt/models/qwen3_5.py
+    "fused_sigmoid_mul_cpu",
+    "fused_qk_gemma_rmsnorm_cpu",
+    "fused_qk_gemma_rmsnorm_with_gate_cpu",
+    "fused_qkvzba_split_reshape_cat_contiguous_cpu",
+)
 
 
 def _absent(name: str) -> Callable[..., NoReturn]:
@@ -34,3 +43,8 @@ for _submodule in SUBMODULES:
     _module = ModuleType(f"{__name__}.{_submodule}")
     _module.__getattr__ = __getattr__  # type: ignore[method-assign]
     sys.modules[_module.__name__] = _module
+
+if "torch" in sys.modules:  # which SGLang imports first
+    _library = sys.modules["torch"].library.Library("sgl_kernel", "FRAGMENT")
+    for _operator in OPERATORS:
+        _library.define(f"{_operator}(Tensor x) -> Tensor")

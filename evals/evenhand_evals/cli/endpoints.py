@@ -63,6 +63,9 @@ _HOW = (
         show_default=True,
         help="Who writes a chat as a prompt: the server, or this template over /completions.",
     ),
+    click.option(
+        "--stream", is_flag=True, help="Read answers as streams; times their first token."
+    ),
 )
 _JUDGE = (
     click.option("--judge-url", help="The judge's endpoint, for tasks that need a judge."),

@@ -8,7 +8,9 @@ import click
 import orjson
 
 from evenhand_evals.errors import UsageError
+from evenhand_evals.latency import Times, milliseconds
 from evenhand_evals.manifest import Manifest
+from evenhand_evals.overviews import Overview
 from evenhand_evals.results import Result, RunData
 from evenhand_evals.settings import nearest_names
 from evenhand_evals.types import Estimate, Task
@@ -87,7 +89,12 @@ def print_result(manifest: Manifest, result: Result) -> None:
         ("metric", "points", "95 % interval", "items", "method"),
         [_metric_row(name, each) for name, each in _headline_first(result)],
     )
+    for name, each in _headline_first(result):
+        if each.detail:
+            click.echo(f"{name}: {each.detail}")
     click.echo("")
+    if result.overview:
+        _print_overview(result.overview)
     print_table(list(result.outcomes), [[str(number) for number in result.outcomes.values()]])
     if result.unparsed_answers:
         shown = (f"{text!r} x{count}" for text, count in result.unparsed_answers.items())
@@ -103,8 +110,30 @@ def print_result(manifest: Manifest, result: Result) -> None:
         f"{result.duration:.1f} s; tokens in {tokens.prompt}, out {tokens.completion} "
         f"(reported for {tokens.reported} samples)"
     )
+    if result.latency:
+        times = result.latency
+        per_token = f"; per output token {_times(times.per_token)}" if times.per_token else ""
+        click.echo(
+            f"first token {_times(times.first_token)}{per_token}; "
+            f"{times.first_token.n} streams, {times.chunks} chunks"
+        )
     for warning in result.warnings:
         note(f"note: {warning}")
+
+
+def _print_overview(overview: Overview) -> None:
+    from evenhand_evals.progress import format_score
+
+    rows = [
+        (name, *(each if isinstance(each, str) else format_score(each) for each in cells))
+        for name, cells in overview.rows
+    ]
+    print_table((overview.corner, *overview.columns), rows)
+    click.echo(f"{overview.hint}\n")
+
+
+def _times(times: Times) -> str:
+    return f"{milliseconds(times.median)} median, {milliseconds(times.p95)} p95"
 
 
 def _headline_first(result: Result) -> list[tuple[str, Estimate]]:

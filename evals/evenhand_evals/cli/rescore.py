@@ -12,6 +12,7 @@ from evenhand_evals.cli.output import (
     print_result,
     print_table,
 )
+from evenhand_evals.errors import UsageError
 from evenhand_evals.rescore import rescore, write_rescored
 from evenhand_evals.results import load_run
 from evenhand_evals.settings import data_source
@@ -32,7 +33,7 @@ def rescore_run(
 ) -> None:
     """Score RUN again with the scorers of this version; no request is made, RUN stays as it is."""
     earlier = load_run(run)
-    scored_by = find_task(task or earlier.manifest.task.name)
+    scored_by = find_task(task or _shipped(earlier.manifest.task.name))
     facts = earlier.manifest.dataset
     source = data_source(data, earlier.manifest.seed, facts.options)
     found = rescore(earlier, scored_by, scored_by.load(source))
@@ -52,3 +53,12 @@ def rescore_run(
         click.echo(f"run: {out}")
     else:
         note("note: nothing was written; --out FOLDER keeps the run as it is scored now")
+
+
+def _shipped(name: str) -> str:
+    """Check that a task of that name comes with the package; one of the user's is in a file."""
+    from evenhand_evals.tasks import TASKS
+
+    if name not in TASKS:
+        raise UsageError(f"--task: RUN is of a task of your own, {name!r}; name its YAML file")
+    return name

@@ -113,6 +113,8 @@ def _with_options(document: Document[Suite], options: dict[str, Any]) -> Documen
         suite = replace(suite, models=(entry,))
     if judge is not None:
         suite = replace(suite, judge=_judge(judge))
+    if options["stream"]:
+        suite = replace(suite, stream=True)
     if options["seed"] is not None:
         suite = replace(suite, seed=options["seed"])
     return replace(document, value=suite)

@@ -1,5 +1,6 @@
 """The list of items on which runs disagree, with what each of them answered."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,6 +12,9 @@ from evenhand_evals.results import RunData
 
 SHOWN = 50
 LONGEST = 6000
+LARGEST_IMAGE = 400_000
+"""How many characters the `data:` URL of an image may have that is put into the page."""
+_IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+={0,2}")
 NO_PROMPT = "The prompt is not in the log: these answers were made elsewhere."
 
 
@@ -71,14 +75,50 @@ def _prompt(record: Record) -> tuple[Turn, ...]:
     if not isinstance(messages, Sequence) or not messages:
         return (Turn("prompt", NO_PROMPT),)
     return tuple(
-        Turn(str(message.get("role", "message")), cut(_text(message.get("content"))))
+        Turn(
+            str(message.get("role", "message")),
+            cut(_text(message.get("content"))),
+            _images(message.get("content")),
+        )
         for message in messages
     )
 
 
 def _text(content: Any) -> str:
-    """Give a message's content as text; content in parts (images, say) is shown as JSON."""
-    return content if isinstance(content, str) else orjson.dumps(content).decode()
+    """Give a message's content as text; a part that is neither text nor a picture as JSON."""
+    return content if isinstance(content, str) else "\n".join(map(_part, _parts(content)))
+
+
+def _parts(content: Any) -> Sequence[Any]:
+    return content if isinstance(content, Sequence) else (content,)
+
+
+def _part(part: Any) -> str:
+    if isinstance(part, Mapping) and isinstance(part.get("text"), str):
+        return str(part["text"])
+    url = _url(part)
+    if url is None:
+        return orjson.dumps(part).decode()
+    if _shown(url):
+        return "(the image above)"
+    told = f"{len(url):,} characters" if url.startswith("data:") else url
+    return f"(an image that is not shown here: {told})"
+
+
+def _images(content: Any) -> tuple[str, ...]:
+    """Give the images that the page can show: small ones that came inside the message."""
+    parts = () if isinstance(content, str) else _parts(content)
+    return tuple(url for part in parts if (url := _url(part)) is not None and _shown(url))
+
+
+def _url(part: Any) -> str | None:
+    image = part.get("image_url") if isinstance(part, Mapping) else None
+    url = image.get("url") if isinstance(image, Mapping) else image
+    return url if isinstance(url, str) else None
+
+
+def _shown(url: str) -> bool:
+    return len(url) <= LARGEST_IMAGE and _IMAGE.fullmatch(url) is not None
 
 
 def _answer(letter: str, repeats: Sequence[Record]) -> AnswerView:

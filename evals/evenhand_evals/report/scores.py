@@ -7,7 +7,9 @@ from typing import Any
 import orjson
 from markupsafe import Markup
 
+from evenhand_evals.latency import Times, milliseconds
 from evenhand_evals.manifest import Manifest
+from evenhand_evals.overviews import Overview
 from evenhand_evals.report.plots import Dot, forest, outcome_bar
 from evenhand_evals.report.view import Cell, Fact, Row, RunView, Table
 from evenhand_evals.results import Bounds, RunData
@@ -65,17 +67,42 @@ def forest_plot(runs: Mapping[str, RunData]) -> Markup | None:
 
 
 def tables(runs: Mapping[str, RunData]) -> tuple[Table, ...]:
-    """Build the tables of metrics and, where the items have groups, of groups."""
+    """Build the task's own tables, and those of metrics, of groups and of times, where any are."""
     metrics = _rows([run.result.metrics for run in runs.values()])
     groups = _rows([run.result.groups for run in runs.values()])
-    found = []
+    found = [
+        _overview(letter, run.result.overview)
+        for letter, run in runs.items()
+        if run.result.overview
+    ]
     if metrics:
         hint = "Every metric of the task on the same answers, each with its 95 % interval."
         found.append(Table("metrics", "All metrics", hint, "Metric", metrics))
     if groups:
         hint = "The headline score for each group of items; small groups have wide intervals."
         found.append(Table("groups", "By group of items", hint, "Group", groups))
+    times = [run.result.latency for run in runs.values()]
+    if any(times):
+        rows = (
+            Row("first token", tuple(_time(each.first_token if each else None) for each in times)),
+            Row(
+                "per output token", tuple(_time(each.per_token if each else None) for each in times)
+            ),
+        )
+        hint = "The time to the first token of a streamed answer, and for each token after it."
+        found.append(Table("latency", "Time of streamed answers", hint, "Median (p95)", rows))
     return tuple(found)
+
+
+def _overview(letter: str, overview: Overview) -> Table:
+    rows = tuple(
+        Row(name, tuple(Cell(each) if isinstance(each, str) else _cell(each) for each in cells))
+        for name, cells in overview.rows
+    )
+    title = f"{overview.title}, run {letter}"
+    return Table(
+        f"overview-{letter}", title, overview.hint, overview.corner, rows, overview.columns
+    )
 
 
 def facts(runs: Mapping[str, RunData]) -> tuple[Fact, ...]:
@@ -87,7 +114,16 @@ def facts(runs: Mapping[str, RunData]) -> tuple[Fact, ...]:
         lines.append(Fact(name, values[:1] if len(set(values)) == 1 else values))
     prints = tuple(_fingerprints(run) for run in runs.values())
     lines.append(Fact("decoding fingerprint", prints[:1] if len(set(prints)) == 1 else prints))
+    for name in dict.fromkeys(name for run in runs.values() for name in run.result.metrics):
+        found = tuple(_detail(run, name) for run in runs.values())
+        if any(found):
+            lines.append(Fact(f"how {name} is made", found[:1] if len(set(found)) == 1 else found))
     return tuple(lines)
+
+
+def _detail(run: RunData, name: str) -> str:
+    estimate = run.result.metrics.get(name)
+    return estimate.detail if estimate is not None else ""
 
 
 def seconds(duration: float) -> str:
@@ -135,6 +171,12 @@ def _cell(estimate: Estimate | None) -> Cell:
     return Cell(shown(estimate), f"({interval(estimate)}; n {estimate.n:,})")
 
 
+def _time(times: Times | None) -> Cell:
+    if times is None:
+        return Cell("·")
+    return Cell(milliseconds(times.median), f"({milliseconds(times.p95)}; n {times.n:,})")
+
+
 def _fingerprints(run: RunData) -> str:
     seen = {each for prints in run.result.fingerprints.values() for each in prints}
     return ", ".join(sorted(seen)) or UNKNOWN
@@ -167,6 +209,7 @@ FACTS: Mapping[str, Callable[[Manifest], str]] = {
     "endpoint": lambda manifest: manifest.base_url or "none: answers made elsewhere",
     "server": _server,
     "concurrency": lambda manifest: str(manifest.concurrency),
+    "answers": lambda manifest: "read as streams" if manifest.stream else "read whole",
     "started": lambda manifest: manifest.started_at,
     "finished": lambda manifest: manifest.finished_at or "not finished",
     "versions": _versions,

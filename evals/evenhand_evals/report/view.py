@@ -75,13 +75,14 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A section that is one table with a column for each run."""
+    """A section that is one table: with the columns that are named, else one for each run."""
 
     key: str
     title: str
     hint: str
     corner: str
     rows: tuple[Row, ...]
+    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,11 @@ class HiddenDefault:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """One message of a prompt."""
+    """One message of a prompt; `images` are `data:` URLs."""
 
     role: str
     content: str
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

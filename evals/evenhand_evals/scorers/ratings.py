@@ -23,6 +23,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
+from typing import Final
 
 from evenhand_evals.judge import REFUSING
 from evenhand_evals.scorers.thinking import answer_of
@@ -40,6 +41,8 @@ from evenhand_evals.types import (
 )
 
 FULL = 10
+UNREAD: Final = 200
+"""How many characters of a verdict that could not be read are kept for the reader."""
 REPEATS = {"judge_repeats": "how often the judge is asked about each answer (1)"}
 
 Read = Callable[[str], float | None]
@@ -95,9 +98,13 @@ def asked_again(messages: Sequence[Message], number: int) -> Chat:
 
 @dataclass(frozen=True, slots=True)
 class Panel:
-    """The marks that one answer got, one for each time; None where none could be read."""
+    """The marks that one answer got, one for each time; None where none could be read.
+
+    `unread` are the verdicts without a mark.
+    """
 
     marks: tuple[float | None, ...]
+    unread: tuple[str, ...] = ()
 
     @property
     def read(self) -> tuple[float, ...]:
@@ -120,7 +127,14 @@ class Panel:
 
 def panel(verdicts: Sequence[Completion], read: Read) -> Panel:
     """Read the marks of all verdicts about one answer."""
-    return Panel(tuple(read(answer_of(verdict.text).text) for verdict in verdicts))
+    texts = [answer_of(verdict.text).text for verdict in verdicts]
+    marks = tuple(map(read, texts))
+    return Panel(marks, unread_of(texts, marks))
+
+
+def unread_of(texts: Sequence[str], marks: Sequence[object]) -> tuple[str, ...]:
+    """Give the beginnings of the verdicts that came to nothing."""
+    return tuple(text[:UNREAD] for text, mark in zip(texts, marks, strict=True) if mark is None)
 
 
 def rated(answers: Sequence[Completion], panels: Mapping[str, Panel]) -> Score:
@@ -138,7 +152,10 @@ def rated(answers: Sequence[Completion], panels: Mapping[str, Panel]) -> Score:
         counts=_counts(list(panels.values())),
         extracted=", ".join(f"{mark:g}" if mark else "none" for mark in marks.values()),
         explanation="; ".join(f"{name}: {_listed(each)}" for name, each in panels.items()),
-        data={"marks": {name: list(each.marks) for name, each in panels.items()}},
+        data={
+            "marks": {name: list(each.marks) for name, each in panels.items()},
+            "unread": [text for each in panels.values() for text in each.unread],
+        },
     )
 
 

@@ -1,32 +1,33 @@
 """Long context in one table: at each length how much was right, how far the answers agree.
 
-`accuracy at N` is the mean score of the items whose prompt has N tokens. `agreement at N` is
-consistency: of all pairs of answers to the same question at that length (at other depths, in other
-repeats) the share that says the same, averaged over questions; an answer that nothing was read
-from agrees with none. `length at N` is the mean of the prompt tokens that the endpoint counted, and
-`length deviation` the largest difference to what was planned, both as shares of the plan: where the
-deviation is above 0.01 (`TOLERANCE`), the lengths of the table are not those of the served model.
+`accuracy at N` is the mean score of the items whose prompt has N tokens; a task that asks several
+kinds of questions gives it for each kind too, as `retrieval at N` and `reasoning at N`.
+
+Consistency is whether the model says the same again, right or wrong, averaged over questions; an
+answer that nothing was read from agrees with none. `agreement at N` looks within a length: of all
+pairs of answers to the same question (at other depths, in other repeats) the share that says the
+same. `agreement with M at N` looks across lengths: the share of answers that say the same as the
+answer to the same question at the same depth, in the same repeat, at the shortest length M. Both
+are of the reasoning questions where there are any.
+
+`length at N` is the mean of the prompt tokens that the endpoint counted, and `length deviation` the
+largest difference to what was planned, both as shares of the plan: where the deviation is above
+0.01 (`TOLERANCE`), the lengths of the table are not those of the served model.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from evenhand_evals.stats import paired
 from evenhand_evals.stats.intervals import mean
 from evenhand_evals.types import Estimate, ScoredItem
 
 TOLERANCE = 0.01
-_DRAWS = 1000
+RETRIEVAL, REASONING = "retrieval", "reasoning"
 
 
 def facts(planned: int, length: int, prompt_tokens: int | None) -> dict[str, int | None]:
     """Give what the table needs of every item, for `Score.data`."""
     return {"planned": planned, "length": length, "prompt_tokens": prompt_tokens}
-
-
-def bootstrap(values: Sequence[float]) -> Estimate:
-    """Give the mean of values with its percentile bootstrap interval; always the same draws."""
-    return Estimate.of(paired.bootstrap(values, seed=0, resamples=_DRAWS), len(values))
 
 
 def agreement(answers: Sequence[str | None]) -> float | None:
@@ -44,22 +45,64 @@ def by_length(items: Sequence[ScoredItem]) -> Mapping[str, Estimate]:
     for item in items:
         rows[int(item.score.data["length"])].append(item)
     found: dict[str, Estimate] = {}
+    shortest = min(rows, default=0)
+    kinds = [kind for kind in (RETRIEVAL, REASONING) if _of_kind(items, kind)]
+    kinds = kinds if len(kinds) > 1 else []
     for length, members in sorted(rows.items()):
-        values: dict[str, list[float]] = defaultdict(list)
-        for item in members:
-            values[item.item].append(item.score.value)
-        found[f"accuracy at {length}"] = Estimate.of(mean(list(values.values())), len(values))
-        found |= _agreement(length, members) | _counted(length, members)
+        found |= _accuracy("accuracy", length, members)
+        for kind in kinds:
+            found |= _accuracy(kind, length, _of_kind(members, kind))
+        asked = _questions(members)
+        found |= _agreement(length, asked)
+        if length != shortest:
+            found |= _across(shortest, length, _questions(rows[shortest]), asked)
+        found |= _counted(length, members)
     return found | _deviation(items)
 
 
-def _agreement(length: int, members: Sequence[ScoredItem]) -> dict[str, Estimate]:
-    answers: dict[str, list[str | None]] = defaultdict(list)
+def _of_kind(members: Sequence[ScoredItem], kind: str) -> list[ScoredItem]:
+    return [item for item in members if item.score.data.get("kind") == kind]
+
+
+def _accuracy(name: str, length: int, members: Sequence[ScoredItem]) -> dict[str, Estimate]:
+    values: dict[str, list[float]] = defaultdict(list)
     for item in members:
-        if "question" in item.score.data:
-            answers[item.score.data["question"]].append(item.score.extracted)
-    shares = [share for each in answers.values() if (share := agreement(each)) is not None]
-    return {f"agreement at {length}": bootstrap(shares)} if shares else {}
+        values[item.item].append(item.score.value)
+    whole = list(values.values())
+    return {f"{name} at {length}": Estimate.of(mean(whole), len(whole))} if whole else {}
+
+
+def _questions(members: Sequence[ScoredItem]) -> list[ScoredItem]:
+    """Give the items whose answers are compared: those that reason, if any do."""
+    asked = [item for item in members if "question" in item.score.data]
+    return _of_kind(asked, REASONING) or asked
+
+
+def _agreement(length: int, asked: Sequence[ScoredItem]) -> dict[str, Estimate]:
+    answers: dict[str, list[str | None]] = defaultdict(list)
+    for item in asked:
+        answers[item.score.data["question"]].append(item.score.extracted)
+    shares = [[share] for each in answers.values() if (share := agreement(each)) is not None]
+    return {f"agreement at {length}": Estimate.of(mean(shares), len(shares))} if shares else {}
+
+
+def _place(item: ScoredItem) -> tuple[str, int | None, int]:
+    return item.score.data["question"], item.score.data.get("depth"), item.repeat
+
+
+def _across(
+    shortest: int, length: int, first: Sequence[ScoredItem], asked: Sequence[ScoredItem]
+) -> dict[str, Estimate]:
+    there = {_place(item): item.score.extracted for item in first}
+    same: dict[str, list[float]] = defaultdict(list)
+    for item in asked:
+        if _place(item) in there:
+            said = item.score.extracted
+            equal = said is not None and said == there[_place(item)]
+            same[item.score.data["question"]].append(float(equal))
+    whole = list(same.values())
+    name = f"agreement with {shortest} at {length}"
+    return {name: Estimate.of(mean(whole), len(whole))} if whole else {}
 
 
 def _shares(items: Sequence[ScoredItem]) -> list[float]:

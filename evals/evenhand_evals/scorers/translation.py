@@ -14,6 +14,7 @@ word. Intervals are bootstrapped by segment (Koehn 2004), 1,000 draws.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from importlib.util import find_spec
 from typing import Any
@@ -100,6 +101,12 @@ def _per_item(items: Sequence[ScoredItem]) -> list[dict[str, list[int]]]:
     return list(summed.values())
 
 
+def _signature(items: Sequence[ScoredItem], name: str) -> str:
+    """Give sacrebleu's signature of a metric; several where pairs of languages differ in it."""
+    told = (each.score.data.get("signatures", {}).get(name) for each in items)
+    return "; ".join(dict.fromkeys(text for text in told if text))
+
+
 def _scores(items: Sequence[ScoredItem]) -> dict[str, tuple[float, list[float]]]:
     """Give, by metric, the score of a corpus, and those of corpora drawn from it."""
     import numpy
@@ -115,14 +122,17 @@ def _scores(items: Sequence[ScoredItem]) -> dict[str, tuple[float, list[float]]]
     return found
 
 
-def _estimate(value: float, samples: Sequence[float], n: int) -> Estimate:
-    return Estimate.of(percentiles(value, samples), n)
+def _estimate(value: float, samples: Sequence[float], n: int, signature: str) -> Estimate:
+    return replace(Estimate.of(percentiles(value, samples), n), detail=signature)
 
 
 def corpus(items: Sequence[ScoredItem]) -> Mapping[str, Estimate]:
     """Give BLEU, chrF2 and TER of all segments as one corpus, all into one language."""
     n = len({each.item for each in items})
-    return {name: _estimate(value, drawn, n) for name, (value, drawn) in _scores(items).items()}
+    return {
+        name: _estimate(value, drawn, n, _signature(items, name))
+        for name, (value, drawn) in _scores(items).items()
+    }
 
 
 def by_pair(items: Sequence[ScoredItem]) -> Mapping[str, Estimate]:
@@ -138,14 +148,19 @@ def by_pair(items: Sequence[ScoredItem]) -> Mapping[str, Estimate]:
     sizes = {pair: len({each.item for each in pairs[pair]}) for pair in scores}
     found: dict[str, Estimate] = {}
     for name in (each for each in METRICS if all(each in found for found in scores.values())):
-        found |= _means(name, {pair: of[name] for pair, of in scores.items()}, sizes)
+        signed = {pair: _signature(pairs[pair], name) for pair in scores}
+        found |= _means(name, {pair: of[name] for pair, of in scores.items()}, sizes, signed)
     return found
 
 
 def _means(
-    name: str, scores: Mapping[str, tuple[float, list[float]]], sizes: Mapping[str, int]
+    name: str,
+    scores: Mapping[str, tuple[float, list[float]]],
+    sizes: Mapping[str, int],
+    signed: Mapping[str, str],
 ) -> dict[str, Estimate]:
     total = sum(sizes.values())
+    every = "; ".join(dict.fromkeys(signed.values()))
     found = {}
     for label, weights in (
         ("macro_mean", {pair: 1 / len(scores) for pair in scores}),
@@ -157,9 +172,9 @@ def _means(
             sum(weights[pair] * (of[1][draw] if of[1] else of[0]) for pair, of in scores.items())
             for draw in range(DRAWS if any(of[1] for of in scores.values()) else 0)
         ]
-        found[f"{name}_{label}"] = _estimate(value, draws, total)
+        found[f"{name}_{label}"] = _estimate(value, draws, total, every)
     for pair, (value, drawn) in scores.items():
-        found[f"{name}_{pair}"] = _estimate(value, drawn, sizes[pair])
+        found[f"{name}_{pair}"] = _estimate(value, drawn, sizes[pair], signed[pair])
     return found
 
 

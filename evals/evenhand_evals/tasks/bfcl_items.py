@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from evenhand_evals.errors import DataError
 from evenhand_evals.scorers.calls import Call, Expected, Language, Unreadable, mistake
-from evenhand_evals.tasks.sources import Found, Origin, download, field, find
+from evenhand_evals.tasks.sources import Found, Origin, download, field, find, object_of
 from evenhand_evals.types import (
     Ask,
     Completion,
@@ -156,9 +156,9 @@ def _aligned(rows: Sequence[tuple[str, Mapping[str, Any]]], answers: Found) -> l
     """
     lines = answers.lines()
     truths = [field(row, "ground_truth", list, place) for place, row in lines]
-    by_id = {row.get("id"): truth for (_, row), truth in zip(lines, truths, strict=True)}
-    if all(row.get("id") in by_id for _, row in rows):
-        return [by_id[row["id"]] for _, row in rows]
+    by_id = {str(row.get("id")): truth for (_, row), truth in zip(lines, truths, strict=True)}
+    if all(str(row.get("id")) in by_id for _, row in rows):
+        return [by_id[str(row.get("id"))] for _, row in rows]
     if len(truths) != len(rows):
         raise DataError(
             f"{answers.source} has {len(truths)} answers to {len(rows)} items, and not all by id; "
@@ -179,6 +179,7 @@ def _sample(
     )
     functions = field(row, "function", list, place)
     for function in functions:
+        object_of(function, f"{place}, the field 'function'")
         field(function, "name", str, place)
         field(field(function, "parameters", dict, place), "properties", dict, place)
     if truth is not None:

@@ -24,7 +24,7 @@ from evenhand_evals.scorers.choices import LETTERS
 from evenhand_evals.scorers.choices_english import simple_evals_plain
 from evenhand_evals.tasks.choices import Item, facts, graded
 from evenhand_evals.tasks.mmlu_cot import prompt
-from evenhand_evals.tasks.sources import Found, Origin, field, find
+from evenhand_evals.tasks.sources import Found, Origin, field, find, not_utf8
 from evenhand_evals.types import Completion, Dataset, DataSource, Message, Sample, Score, Task
 
 ORIGIN = Origin(
@@ -40,10 +40,19 @@ _OPTIONS = ("Correct Answer", "Incorrect Answer 1", "Incorrect Answer 2", "Incor
 def _rows(found: Found) -> list[tuple[str, Mapping[str, str]]]:
     try:
         text = found.data.decode("utf-8-sig")
-        reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    except UnicodeDecodeError as error:
+        raise DataError(f"{found.source}: {not_utf8(error)}") from error
+    reader = csv.DictReader(io.StringIO(text, newline=""), strict=True)
+    try:
+        header = dict.fromkeys(reader.fieldnames or (), "")
+        for name in (*_OPTIONS, "Question"):
+            field(header, name, str, f"{found.source}, line 1")
         return [(f"{found.source}, line {reader.line_num}", row) for row in reader]
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{found.source}: not a CSV file in UTF-8 ({error})") from error
+    except csv.Error as error:
+        raise DataError(
+            f"{found.source}, line {reader.line_num}: not CSV ({error}); "
+            "put a field with quotes or commas between quotes, and double the quotes in it"
+        ) from error
 
 
 def _item(where: str, number: int, row: Mapping[str, str], order: list[int]) -> Item:

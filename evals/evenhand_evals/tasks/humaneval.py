@@ -22,7 +22,6 @@ Traps: lm-evaluation-harness's `humaneval_instruct` begins the answer for the mo
 endpoints do not go on from: pass@1 of 0 for good models. Its `humaneval` is our `humaneval_base`.
 """
 
-import gzip
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -37,7 +36,7 @@ from evenhand_evals.scorers.code import (
     simple_evals_body,
 )
 from evenhand_evals.scorers.thinking import answer_of
-from evenhand_evals.tasks.sources import Found, Origin, field, find
+from evenhand_evals.tasks.sources import Origin, field, find, unpacked
 from evenhand_evals.types import Completion, Dataset, DataSource, Message, Sample, Score, Task
 
 # The authors' own file; the hub keeps this set as Parquet only.
@@ -52,16 +51,6 @@ INSTRUCTION = (
     "Read the following function signature and docstring, and fully implement the function "
     "described. Your response should only contain the code for this function.\n"
 )
-_GZIP = b"\x1f\x8b"
-
-
-def _unpacked(found: Found) -> Found:
-    if not found.data.startswith(_GZIP):
-        return found
-    try:
-        return replace(found, data=gzip.decompress(found.data))
-    except (OSError, EOFError) as error:
-        raise DataError(f"{found.source}: a damaged gzip file ({error}); fetch it again") from error
 
 
 def _sample(where: str, row: Mapping[str, Any]) -> Sample:
@@ -79,7 +68,7 @@ def _sample(where: str, row: Mapping[str, Any]) -> Sample:
 def load(source: DataSource) -> Dataset:
     """Load HumanEval, packed or not, from a file, EVENHAND_DATA, or its authors' repository."""
     found = find(source, ORIGIN)
-    samples = tuple(_sample(where, row) for where, row in _unpacked(found).lines())
+    samples = tuple(_sample(where, row) for where, row in unpacked(found).lines())
     return Dataset(samples, found.source, found.revision, found.sha256, ORIGIN.licence)
 
 

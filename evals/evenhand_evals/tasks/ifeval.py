@@ -4,6 +4,13 @@ Zhou et al. 2023 (arXiv:2311.07911). The prompt is the item's own text as one us
 shots. Published figures are greedy with 1,280 new tokens (lm-evaluation-harness, task `ifeval`).
 The headline is prompt-level strict accuracy: all instructions of a prompt are followed by the
 answer as it stands. Thinking text is removed before scoring.
+
+The rules are made for English, and Chinese answers meet them as the published checker would: a run
+of Chinese without punctuation is one word (`number_words`), a whole answer with `。` alone is one
+sentence, the full-width `，` is no comma, `•` and `1.` begin no item of a list, `“”` is no
+quotation, `《》` no title, and a forbidden word with Chinese characters beside it is not found. So
+a Chinese answer fails lengths that it has and follows prohibitions that it breaks. For Chinese
+prompts use `ifeval_zh`.
 """
 
 from collections.abc import Mapping
@@ -11,7 +18,13 @@ from typing import Any
 
 from evenhand_evals.errors import DataError
 from evenhand_evals.extras import require
-from evenhand_evals.scorers.instructions import MODULES, judge, parse_instruction
+from evenhand_evals.scorers.instructions import (
+    INSTRUCTIONS,
+    MODULES,
+    Rule,
+    judge,
+    parse_instruction,
+)
 from evenhand_evals.scorers.thinking import answer_of
 from evenhand_evals.tasks.sources import Found, Origin, field, find
 from evenhand_evals.types import (
@@ -25,6 +38,8 @@ from evenhand_evals.types import (
     Task,
 )
 
+Rules = Mapping[str, Rule]
+
 ORIGIN = Origin(
     file="ifeval/input_data.jsonl",
     name="google/IFEval",
@@ -34,7 +49,20 @@ ORIGIN = Origin(
 )
 
 
-def _sample(where: str, row: Mapping[str, Any]) -> Sample:
+def _target(where: str, name: object, arguments: object, rules: Rules) -> dict[str, Any]:
+    if not isinstance(name, str):
+        raise DataError(f"{where}: the field 'instruction_id_list' holds {name!r}, not a text")
+    if not isinstance(arguments, dict):
+        raise DataError(f"{where}: the field 'kwargs' holds {arguments!r}, not an object")
+    given = {key: value for key, value in arguments.items() if value is not None}
+    try:
+        parse_instruction(name, given, rules)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
+    return {"id": name, "kwargs": given}
+
+
+def _sample(where: str, row: Mapping[str, Any], rules: Rules) -> Sample:
     ids = field(row, "instruction_id_list", list, where)
     kwargs = field(row, "kwargs", list, where)
     if not ids or len(ids) != len(kwargs):
@@ -42,39 +70,43 @@ def _sample(where: str, row: Mapping[str, Any]) -> Sample:
             f"{where}: {len(ids)} instructions and {len(kwargs)} sets of arguments; "
             "there must be as many of the one as of the other, and at least one"
         )
-    target = []
-    for name, arguments in zip(ids, kwargs, strict=True):
-        given = {key: value for key, value in arguments.items() if value is not None}
-        try:
-            parse_instruction(name, given)
-        except DataError as error:
-            raise DataError(f"{where}: {error}") from error
-        target.append({"id": name, "kwargs": given})
     plural = "s" if len(ids) > 1 else ""
     return Sample(
         id=str(field(row, "key", object, where)),
         messages=(Message("user", field(row, "prompt", str, where)),),
-        target=target,
+        target=[
+            _target(where, name, given, rules) for name, given in zip(ids, kwargs, strict=True)
+        ],
         metadata={"group": f"{len(ids)} instruction{plural}"},
     )
 
 
-def samples(found: Found) -> tuple[Sample, ...]:
-    """Turn IFEval's rows into samples, reading every instruction once to find faults early.
+def read_samples(found: Found, rules: Rules) -> tuple[Sample, ...]:
+    """Turn rows of IFEval's form into samples, reading every instruction to find faults early.
 
     Raises:
         DataError: for a row that is not IFEval's form, and for a key that occurs twice.
-        UsageError: if a package that the rules need is not installed.
 
     """
-    require("scoring this task", *MODULES)
     result: dict[str, Sample] = {}
     for where, row in found.lines():
-        sample = _sample(where, row)
+        sample = _sample(where, row, rules)
         if sample.id in result:
             raise DataError(f"{where}: the key {sample.id!r} occurs twice")
         result[sample.id] = sample
     return tuple(result.values())
+
+
+def samples(found: Found) -> tuple[Sample, ...]:
+    """Turn IFEval's rows into samples.
+
+    Raises:
+        DataError: for a faulty row, see `read_samples`.
+        UsageError: if a package that the rules need is not installed.
+
+    """
+    require("scoring this task", *MODULES)
+    return read_samples(found, INSTRUCTIONS)
 
 
 def load(source: DataSource) -> Dataset:
@@ -88,8 +120,13 @@ def score(sample: Sample, completion: Completion) -> Score:
 
     An answer with no text besides thinking is `unparsed`, and follows nothing.
     """
+    return score_by(INSTRUCTIONS, sample, completion)
+
+
+def score_by(rules: Rules, sample: Sample, completion: Completion) -> Score:
+    """Judge an answer by a set of rules; see `score`."""
     answer = answer_of(completion.text)
-    instructions = [parse_instruction(each["id"], each["kwargs"]) for each in sample.target]
+    instructions = [parse_instruction(each["id"], each["kwargs"], rules) for each in sample.target]
     verdicts = judge(instructions, answer.text)
     strict, loose = all(verdicts.strict), all(verdicts.loose)
     remarks = ["thinking text removed"] if answer.thinking_removed else []

@@ -26,7 +26,6 @@ the published ones, which come with the package (MIT licence).
 Thinking text is removed before scoring.
 """
 
-import gzip
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -40,7 +39,7 @@ from evenhand_evals.extras import require
 from evenhand_evals.scorers import overlap, retrieval, rouge
 from evenhand_evals.scorers.thinking import answer_of
 from evenhand_evals.tasks.options import whole
-from evenhand_evals.tasks.sources import Found, field, shipped
+from evenhand_evals.tasks.sources import field, json_of, object_of, read_file, shipped, unpacked
 from evenhand_evals.types import (
     Ask,
     Chat,
@@ -146,29 +145,12 @@ def _locate(name: str, source: DataSource) -> Path:
     raise DataError(f"no data: {folder} holds no {wanted}; put it there, or give --data FILE")
 
 
-def unpacked(path: Path) -> bytes:
-    """Read a file, unpacking it if it is gzip's.
-
-    Raises:
-        DataError: it cannot be read.
-
-    """
-    try:
-        data = path.read_bytes()
-        return gzip.decompress(data) if path.suffix == ".gz" else data
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path}: cannot read it: {error}") from error
-
-
 def _config(path: Path, name: str, kind: type, default: Any) -> Any:
     """Take a data set's entry out of a config file, or what is published if there is no file."""
     if not path.is_file():
         return default
-    try:
-        entries = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise DataError(f"{path}: not JSON ({error})") from error
-    return field(entries, name, kind, str(path))
+    entries = json_of(read_file(path).data, str(path), "write one JSON object by data set")
+    return field(object_of(entries, str(path)), name, kind, str(path))
 
 
 def ask(prompt: str, *, template: bool) -> Ask:
@@ -205,7 +187,7 @@ def load(name: str, source: DataSource) -> Dataset:
     if kind.needs:
         require("scoring this task", *kind.needs)
     path = _locate(name, source)
-    found = Found(unpacked(path), str(path))
+    found = unpacked(read_file(path))
     published = json.loads(shipped(SHIPPED))[name]
     prompt = _config(path.parent / PROMPTS_FILE, name, str, published)
     tokens = _config(path.parent / LENGTHS_FILE, name, int, kind.answer_tokens)

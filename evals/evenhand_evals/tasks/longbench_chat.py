@@ -25,7 +25,6 @@ The data is a folder with `test_cases.json` and `few_shots.json` (fields `idx` f
 `query`, `answer`; and for each case three of `answer` and `score`).
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ from evenhand_evals.scorers.ratings import (
     spoken,
 )
 from evenhand_evals.tasks.options import whole
-from evenhand_evals.tasks.sources import Found, Origin, field, find
+from evenhand_evals.tasks.sources import Found, Origin, field, find, json_of, object_of
 from evenhand_evals.types import Ask, Dataset, DataSource, Message, Reply, Sample, Score, Task
 
 
@@ -127,25 +126,16 @@ class Case:
 
 
 def _rows(found: Found) -> list[Any]:
-    try:
-        rows = json.loads(found.data)
-    except ValueError as error:
-        raise DataError(f"{found.source}: not JSON ({error})") from error
+    rows = json_of(found.data, found.source, "write one JSON list, in UTF-8")
     if not isinstance(rows, list) or not rows:
         raise DataError(f"{found.source}: it must be a list with at least one entry")
     return rows
 
 
-def _object(value: Any, where: str) -> Mapping[str, Any]:
-    if not isinstance(value, dict):
-        raise DataError(f"{where}: a {type(value).__name__} where an object belongs")
-    return value
-
-
 def _examples(value: Any, where: str) -> tuple[tuple[str, int], ...]:
     if not isinstance(value, list) or len(value) != SHOTS:
         raise DataError(f"{where}: {SHOTS} marked answers belong here, not {str(value)[:100]}")
-    rows = [_object(each, where) for each in value]
+    rows = [object_of(each, where) for each in value]
     return tuple(
         (str(field(row, "answer", str, where)), int(field(row, "score", int, where)))
         for row in rows
@@ -167,7 +157,7 @@ def load(source: DataSource) -> Dataset:
     samples = []
     for number, value in enumerate(_rows(cases), start=1):
         where = f"{cases.source}, entry {number}"
-        row = _object(value, where)
+        row = object_of(value, where)
         index = field(row, "idx", int, where)
         if not 1 <= index <= len(marked):
             raise DataError(

@@ -20,7 +20,6 @@ EVENHAND_DATA.
 Thinking text is removed before scoring.
 """
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -30,8 +29,8 @@ from typing import Any
 
 from evenhand_evals.errors import DataError
 from evenhand_evals.scorers.thinking import answer_of
-from evenhand_evals.tasks.longbench import longest, shortened, unpacked
-from evenhand_evals.tasks.sources import Found, field
+from evenhand_evals.tasks.longbench import longest, shortened
+from evenhand_evals.tasks.sources import Found, field, json_of, object_of, read_file, unpacked
 from evenhand_evals.types import (
     Ask,
     Chat,
@@ -87,11 +86,11 @@ def _find(source: DataSource) -> Found:
     if source.path is not None:
         if not source.path.is_file():
             raise DataError(f"--data {source.path}: no such file; give data.json of LongBench v2")
-        return Found(unpacked(source.path), str(source.path))
+        return unpacked(read_file(source.path))
     paths = [source.root / file for file in FILES] if source.root else []
     for path in paths:
         if path.is_file():
-            return Found(unpacked(path), str(path))
+            return unpacked(read_file(path))
     raise DataError(
         f"no data: set EVENHAND_DATA to a folder that holds {FILES[0]}, or give --data FILE"
     )
@@ -101,13 +100,11 @@ def _rows(found: Found) -> list[tuple[str, Mapping[str, Any]]]:
     """Read the authors' one JSON list, or JSON lines."""
     if not found.data.lstrip().startswith(b"["):
         return found.lines()
-    try:
-        rows = json.loads(found.data)
-    except ValueError as error:
-        raise DataError(f"{found.source}: not JSON ({error})") from error
-    if not rows or not all(isinstance(row, dict) for row in rows):
-        raise DataError(f"{found.source}: not a list of objects, or an empty one")
-    return [(f"{found.source}, item {number}", row) for number, row in enumerate(rows, start=1)]
+    rows = json_of(found.data, found.source, "give data.json of LongBench v2, or JSON lines")
+    if not rows:
+        raise DataError(f"{found.source} holds no items; give data.json of LongBench v2")
+    places = [f"{found.source}, item {number}" for number in range(1, len(rows) + 1)]
+    return [(where, object_of(row, where)) for where, row in zip(places, rows, strict=True)]
 
 
 def _slots(row: Mapping[str, Any], where: str) -> dict[str, str]:

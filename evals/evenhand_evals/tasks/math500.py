@@ -30,7 +30,7 @@ from evenhand_evals.errors import DataError
 from evenhand_evals.extras import require
 from evenhand_evals.scorers.maths import MODULES, Compared, final_answer, readable, verifier
 from evenhand_evals.scorers.thinking import answer_of
-from evenhand_evals.tasks.sources import Found, Origin, field, find
+from evenhand_evals.tasks.sources import Found, Origin, field, find, read_file
 from evenhand_evals.types import (
     Completion,
     Dataset,
@@ -95,10 +95,7 @@ def load_own(source: DataSource) -> Dataset:
     """Load the user's problems."""
     if source.path is None:
         raise DataError("no data: give --data FILE, JSON lines with 'problem' and 'answer'")
-    try:
-        found = Found(source.path.read_bytes(), str(source.path))
-    except OSError as error:
-        raise DataError(f"--data {source.path}: cannot read it: {error.strerror}") from error
+    found = read_file(source.path)
     return _dataset(found, "math", "id", "unknown")
 
 

@@ -22,14 +22,13 @@ SHA-256 says which one was asked.
 from collections import defaultdict
 from collections.abc import Mapping
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 from evenhand_evals.errors import DataError
 from evenhand_evals.scorers.choices import LETTERS
 from evenhand_evals.scorers.choices_english import answer_is
 from evenhand_evals.tasks.choices import Item, facts, graded
-from evenhand_evals.tasks.sources import Found, field
+from evenhand_evals.tasks.sources import Found, field, read_file, unpacked
 from evenhand_evals.types import (
     Chat,
     Completion,
@@ -62,32 +61,16 @@ def _find(source: DataSource, split: str) -> Found:
             "--data FOLDER"
         )
     if split == "test" and folder.is_file():
-        return _read(folder)
+        return unpacked(read_file(folder))
     home = folder.parent if folder.is_file() else folder
     for name in (f"{split}.jsonl", f"{split}.jsonl.gz"):
         if (home / name).is_file():
-            return _read(home / name)
-    hint = "; without it there is mmlu_pro_zero_shot" if split == "validation" else ""
-    raise DataError(f"no data: {home} holds no {split}.jsonl or {split}.jsonl.gz{hint}")
-
-
-def _read(path: Path) -> Found:
-    try:
-        return Found(path.read_bytes(), str(path))
-    except OSError as error:
-        raise DataError(f"--data {path}: cannot be read: {error.strerror}") from error
-
-
-def _lines(found: Found) -> list[tuple[str, Mapping[str, Any]]]:
-    import gzip
-    import zlib
-
-    if not found.source.endswith(".gz"):
-        return found.lines()
-    try:
-        return Found(gzip.decompress(found.data), found.source).lines()
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{found.source}: not gzip ({error})") from error
+            return unpacked(read_file(home / name))
+    hint = ", or choose mmlu_pro_zero_shot" if split == "validation" else ""
+    raise DataError(
+        f"no data: for {folder} there is no {split}.jsonl or {split}.jsonl.gz in {home}; "
+        f"put it there{hint}"
+    )
 
 
 def _item(where: str, row: Mapping[str, Any]) -> Item:
@@ -109,7 +92,7 @@ def _item(where: str, row: Mapping[str, Any]) -> Item:
 
 def _shots(found: Found) -> dict[str, list[Item]]:
     shots: dict[str, list[Item]] = defaultdict(list)
-    for where, row in _lines(found):
+    for where, row in found.lines():
         field(row, "cot_content", str, where)
         each = _item(where, row)
         shots[each.subject].append(each)
@@ -147,7 +130,7 @@ def _sample(where: str, each: Item, shots: Mapping[str, list[Item]] | None) -> S
 
 
 def _samples(found: Found, shots: Mapping[str, list[Item]] | None) -> tuple[Sample, ...]:
-    return tuple(_sample(where, _item(where, row), shots) for where, row in _lines(found))
+    return tuple(_sample(where, _item(where, row), shots) for where, row in found.lines())
 
 
 def load(source: DataSource) -> Dataset:

@@ -26,7 +26,7 @@ from pathlib import Path
 from evenhand_evals.errors import DataError, UsageError
 from evenhand_evals.log import LOG_NAME, Record, read_log
 from evenhand_evals.scorers.pairs import Game, better_place, compared
-from evenhand_evals.scorers.ratings import asked_again, shown, spoken
+from evenhand_evals.scorers.ratings import asked_again, shown, spoken, unread_of
 from evenhand_evals.tasks.mt_bench import (
     ANSWER_TOKENS,
     QUESTIONS,
@@ -37,7 +37,7 @@ from evenhand_evals.tasks.mt_bench import (
     load_questions,
     second_turn,
 )
-from evenhand_evals.tasks.sources import Found, field
+from evenhand_evals.tasks.sources import field, read_file
 from evenhand_evals.types import Ask, Dataset, DataSource, Reply, Sample, Score, Task
 from evenhand_evals.wire import parse_completion
 
@@ -66,12 +66,13 @@ def _baseline(source: DataSource) -> tuple[Path, dict[str, tuple[str, str]]]:
     if path.is_file():
         return path, _of_file(path)
     raise UsageError(
-        f"--task-set baseline={text}: neither a run's folder with a {LOG_NAME} nor a file"
+        f"--task-set baseline={text}: neither a run's folder with a {LOG_NAME} nor a file; name "
+        "a run of mt_bench, or a file of answers"
     )
 
 
 def _of_file(path: Path) -> dict[str, tuple[str, str]]:
-    rows = Found(path.read_bytes(), str(path)).lines()
+    rows = read_file(path, "--task-set baseline:").lines()
     return {
         f"mt-bench-{field(row, 'question_id', int, where)}": answered_turns(row, where)
         for where, row in rows
@@ -141,11 +142,13 @@ def follow(sample: Sample, replies: Sequence[Reply]) -> Ask | None:
 def score_all(sample: Sample, replies: Sequence[Reply]) -> Score:
     """Give the share of the turns that the model won."""
     said = spoken(sample, replies)
-    places = [better_place(verdict.text) for verdict in said[len(TURNS) :]]
+    verdicts = [verdict.text for verdict in said[len(TURNS) :]]
+    places = [better_place(verdict) for verdict in verdicts]
     games: Mapping[str, Game] = {
         name: Game(*places[turn * ORDERS : (turn + 1) * ORDERS]) for turn, name in enumerate(TURNS)
     }
-    return compared(said[: len(TURNS)], games)
+    found = compared(said[: len(TURNS)], games)
+    return replace(found, data={**found.data, "unread": list(unread_of(verdicts, places))})
 
 
 TASK = Task(

@@ -1,10 +1,14 @@
 """Needles in a haystack: a fact hidden in a long text, at every length and every depth.
 
-The test is Kamradt's (2023, "Needle In A Haystack"), its scoring our own. Three tasks:
+The test is Kamradt's (2023, "Needle In A Haystack"), its scoring our own. The tasks:
 
 - `needle`: the fact is a random seven-digit number of a thing that does not exist; the answer is
   right if that number stands in it. No judge, and no wording to score.
-- `needle_reasoning`: two facts, half the text apart, and a question that needs both (a sum).
+- `needle_reasoning`: two or three facts far apart, and a question that one of them cannot answer:
+  by turns a sum of two, and a chain of two beside a false trail. The idea is that of NeedleBench's
+  multi-needle reasoning (Li et al. 2024) and of the chains of RULER's variable tracking (Hsieh et
+  al. 2024); facts, questions and scoring are our own.
+- `long_context` (in `long_context.py`): both in one table.
 - `needle_glm` and `needle_glm_judged` (in `needle_glm.py`): the variant that GLM-4 published.
 
 Lengths are whole prompts in the tokens of the served model, chat template included (`tokens.py`),
@@ -12,8 +16,10 @@ and are checked afterwards against the endpoint's `usage`: `length deviation` mu
 An endpoint that does not tokenise is asked one more prompt for each length and language, for one
 token, to count it. Behind a proxy that hides the context's size, ask for lengths that fit.
 By default 8192, 32768 and 131072 tokens, of which those are left out that the served context has
-no room for. The same question is asked at every depth, so that beside accuracy the answers' own
-agreement can be given (`scorers/retrieval_lengths.py`). Groups are the cells, length by depth.
+no room for, one length after the other, so that the engine's memory can be told by length
+(`engine_memory.py`). The same question is asked at every depth of every length, so that beside
+accuracy the answers' own agreement can be given (`scorers/retrieval_lengths.py`). Groups are the
+cells, length by depth.
 
 The text is generated, in English and in Chinese, and holds no digits (`haystack.py`); a text of
 the user's own (`--data FILE`) or books (`--task-set haystack=books`) may hold some. Others use
@@ -39,9 +45,18 @@ from evenhand_evals.haystack import (
 )
 from evenhand_evals.haystack_words import words
 from evenhand_evals.scorers.retrieval import key_match
-from evenhand_evals.scorers.retrieval_lengths import facts
+from evenhand_evals.scorers.retrieval_lengths import REASONING as REASONS
+from evenhand_evals.scorers.retrieval_lengths import RETRIEVAL, facts
 from evenhand_evals.scorers.thinking import answer_of
-from evenhand_evals.tasks.options import choice, choices, lengths, numbers, settled, whole
+from evenhand_evals.tasks.options import (
+    choice,
+    choices,
+    left_out,
+    lengths,
+    numbers,
+    settled,
+    whole,
+)
 from evenhand_evals.types import (
     Completion,
     Dataset,
@@ -89,6 +104,9 @@ class Hidden:
 
 Asks = Callable[[str, random.Random], Hidden]
 
+Kinds = Mapping[str, tuple[Asks, ...]]
+"""The kinds of questions, each with the ways to ask them, by turns."""
+
 
 def one_fact(language: str, draw: random.Random) -> Hidden:
     """Hide the number of one thing."""
@@ -113,6 +131,27 @@ def two_facts(language: str, draw: random.Random) -> Hidden:
     )
     question = f"Question: How many barrels of lamp oil do the {first} and the {second} store "
     return Hidden(told, f"{question}together?", key)
+
+
+def one_chain(language: str, draw: random.Random) -> Hidden:
+    """Hide where one place sends its post, and the numbers of that place and of another."""
+    first, second, other = draw.sample(words(_NAMES[language]), 3)
+    key, wrong = (str(each) for each in draw.sample(range(1_000_000, 10_000_000), 2))
+    if language == "zh":
+        told = (
+            f"{first}的信件都送往{second}。",
+            f"{second}的登记号码是{key}。",
+            f"{other}的登记号码是{wrong}。",
+        )
+        asked = f"问题：收取{first}信件的地方，登记号码是多少？"
+        return Hidden(told, asked, key, 1 / 3)
+    told = (
+        f"The {first} sends all its post to the {second}.",
+        f"The registry number of the {second} is {key}.",
+        f"The registry number of the {other} is {wrong}.",
+    )
+    asked = f"Question: What is the registry number of the place that gets the post of the {first}?"
+    return Hidden(told, asked, key, 1 / 3)
 
 
 def cell(length: int, depth: int) -> str:
@@ -151,58 +190,77 @@ def _filled(language: str, hidden: Hidden, text: str) -> str:
     return _prompt(language, hidden, text, 50)
 
 
-def _row(
-    name: str, asks: Asks, source: DataSource, grid: Grid, language: str, haystack: Haystack
-) -> list[Sample]:
-    """Make every item of one language; the text of a length is cut once, for its first question."""
-    tokens = source.tokens()
-    samples = []
+def _row(name: str, kind: str, asks: tuple[Asks, ...], plan: "Plan", language: str) -> list[Sample]:
+    """Make every item of one kind in one language; each way to ask has one text of each length."""
+    source, grid, haystack = plan.source, plan.grid, plan.haystacks[language]
+    tokens, samples = source.tokens(), list[Sample]()
+    hidden = []
+    for number in range(grid.questions):
+        draw = random.Random(f"{source.seed}/{name}/{language}/{number}")  # noqa: S311 - a plan
+        hidden.append(asks[number % len(asks)](language, draw))
     for length in grid.lengths:
-        hidden = [
-            asks(language, random.Random(f"{source.seed}/{name}/{language}/{number}"))  # noqa: S311
-            for number in range(grid.questions)
-        ]
-
-        text = fit_prompt(haystack, length, tokens, partial(_filled, language, hidden[0]))
+        texts: list[str] = []
         for number, each in enumerate(hidden):
+            if number < len(asks):
+                fill = partial(_filled, language, each)
+                texts.append(fit_prompt(haystack, length, tokens, fill))
+            text = texts[number % len(asks)]
             if each.key in text:
                 raise DataError(f"{haystack.source} holds {each.key}; ask with another --seed")
-            for depth in grid.depths:
-                prompt = _prompt(language, each, text, depth)
-                samples.append(
-                    Sample(
-                        id=f"{name}-{language}-{number}-{length}-{depth}",
-                        messages=(Message("user", prompt),),
-                        target=each.key,
-                        metadata={
-                            "group": cell(length, depth),
-                            "length": length,
-                            "depth": depth,
-                            "question": f"{language}-{number}",
-                        },
-                    )
+            samples += [
+                Sample(
+                    id=f"{name}-{language}-{number}-{length}-{depth}",
+                    messages=(Message("user", _prompt(language, each, text, depth)),),
+                    target=each.key,
+                    metadata={
+                        "group": cell(length, depth),
+                        "length": length,
+                        "depth": depth,
+                        "question": f"{kind}-{language}-{number}",
+                        "kind": kind,
+                    },
                 )
+                for depth in grid.depths
+            ]
     return samples
 
 
-def load_grid(name: str, asks: Asks, source: DataSource) -> Dataset:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A grid, and the text of each language that it is cut from."""
+
+    source: DataSource
+    grid: Grid
+    haystacks: Mapping[str, Haystack]
+
+
+def load_grid(name: str, version: str, kinds: Kinds, source: DataSource) -> Dataset:
     """Make the items of a grid.
 
     The digest is over the plan and the text it cuts from, not over the prompts: the same grid on
     two models has the same digest, though their tokenisers cut the text at different places.
     """
     grid, tokens = Grid.of(source), source.tokens()
-    digest = sha256(repr((name, "1", source.seed, grid)).encode())
-    samples, places = list[Sample](), []
-    for language in grid.languages:
-        haystack = find_haystack(source, grid.kind, language, max(grid.lengths))
+    digest = sha256(repr((name, version, source.seed, grid)).encode())
+    texts = {
+        each: find_haystack(source, grid.kind, each, max(grid.lengths)) for each in grid.languages
+    }
+    plan, samples = Plan(source, grid, texts), list[Sample]()
+    for language, haystack in texts.items():
         digest.update(haystack.sha256.encode())
-        places.append(haystack.source)
-        samples += _row(name, asks, source, grid, language, haystack)
-    told = f"{' and '.join(dict.fromkeys(places))}; tokens by {tokens.source}"
-    licence = "Apache-2.0" if source.path is None and grid.kind == GENERATED else "unknown"
-    again = settled(source, grid.lengths)
-    return Dataset(tuple(samples), told, None, digest.hexdigest(), licence, again)
+        for kind, asks in kinds.items():
+            own = name if len(kinds) == 1 else f"{name}-{kind}"
+            samples += _row(own, kind, asks, plan, language)
+    places = dict.fromkeys(haystack.source for haystack in texts.values())
+    return Dataset(
+        tuple(samples),
+        f"{' and '.join(places)}; tokens by {tokens.source}",
+        None,
+        digest.hexdigest(),
+        "Apache-2.0" if source.path is None and grid.kind == GENERATED else "unknown",
+        settled(source, grid.lengths),
+        left_out(source, LENGTHS, ANSWER_TOKENS),
+    )
 
 
 def score(sample: Sample, completion: Completion) -> Score:
@@ -220,7 +278,7 @@ def score(sample: Sample, completion: Completion) -> Score:
         explanation="thinking text removed" if answer.thinking_removed else None,
         data={
             **facts(length, length, completion.usage.prompt_tokens),
-            "question": sample.metadata["question"],
+            **{name: sample.metadata[name] for name in ("question", "depth", "kind")},
         },
     )
 
@@ -238,22 +296,24 @@ TASK = Task(
     title="Needle in a haystack: a number, by length and depth",
     headline="accuracy",
     version="1",
-    load=partial(load_grid, "needle", one_fact),
+    load=partial(load_grid, "needle", "1", {RETRIEVAL: (one_fact,)}),
     score=score,
     max_tokens=ANSWER_TOKENS,
     data="generated, or a text of yours with --data FILE",
     aggregate="by_length",
     options=OPTIONS,
+    stages="length",
 )
 REASONING = Task(
     name="needle_reasoning",
-    title="Two needles in a haystack: their sum, by length and depth",
+    title="Several needles in a haystack and one inference, by length and depth",
     headline="accuracy",
-    version="1",
-    load=partial(load_grid, "needle_reasoning", two_facts),
+    version="2",
+    load=partial(load_grid, "needle_reasoning", "2", {REASONS: (two_facts, one_chain)}),
     score=score,
     max_tokens=ANSWER_TOKENS,
     data=TASK.data,
     aggregate="by_length",
     options=OPTIONS,
+    stages="length",
 )

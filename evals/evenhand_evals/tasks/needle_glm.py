@@ -26,7 +26,7 @@ from evenhand_evals.haystack import BOOKS, GENERATED, find_haystack, fit_prompt,
 from evenhand_evals.scorers.retrieval_lengths import facts
 from evenhand_evals.scorers.thinking import answer_of
 from evenhand_evals.tasks.needle import cell
-from evenhand_evals.tasks.options import choice, lengths, numbers, settled
+from evenhand_evals.tasks.options import choice, left_out, lengths, numbers, settled
 from evenhand_evals.types import (
     Ask,
     Chat,
@@ -106,7 +106,7 @@ def load(name: str, source: DataSource) -> Dataset:
                 id=f"{name}-{length}-{depth}",
                 messages=(Message("user", _prompt(text, depth)),),
                 target=NEEDLE,
-                metadata={"group": cell(length, depth), "length": length},
+                metadata={"group": cell(length, depth), "length": length, "depth": depth},
             )
             for depth in depths
         ]
@@ -114,7 +114,8 @@ def load(name: str, source: DataSource) -> Dataset:
     told = f"{haystack.source}; tokens by {tokens.source}"
     licence = "Apache-2.0" if source.path is None and kind == GENERATED else "unknown"
     digest = sha256(repr(plan).encode()).hexdigest()
-    return Dataset(tuple(samples), told, None, digest, licence, settled(source, asked))
+    again, missing = settled(source, asked), left_out(source, LENGTHS, ANSWER_TOKENS)
+    return Dataset(tuple(samples), told, None, digest, licence, again, missing)
 
 
 def score(sample: Sample, completion: Completion) -> Score:
@@ -136,6 +137,7 @@ def score(sample: Sample, completion: Completion) -> Score:
                 completion.usage.prompt_tokens,
             ),
             "question": "san-francisco",
+            "depth": sample.metadata["depth"],
         },
     )
 
@@ -184,6 +186,7 @@ TASK = Task(
     data="generated, or a text of yours with --data FILE",
     aggregate="by_length",
     options=OPTIONS,
+    stages="length",
 )
 JUDGED = Task(
     name="needle_glm_judged",
@@ -198,4 +201,5 @@ JUDGED = Task(
     aggregate="by_length",
     judged=True,
     options=OPTIONS,
+    stages="length",
 )

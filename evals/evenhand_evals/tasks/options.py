@@ -84,6 +84,16 @@ def settled(source: DataSource, asked: Sequence[int]) -> dict[str, str]:
     return {**source.options, "lengths": ",".join(str(each) for each in asked)}
 
 
+def left_out(source: DataSource, default: Sequence[int], spare: int) -> dict[str, str]:
+    """Give the lengths of the default that `lengths` leaves out, each with the reason."""
+    limit = source.tokens().limit
+    if limit is None or "lengths" in source.options:
+        return {}
+    answer = f", {spare} of them for the answer" if spare else ""
+    why = f"left out: the endpoint serves a context of {limit} tokens{answer}"
+    return {str(each): why for each in default if each + spare > limit}
+
+
 def lengths(source: DataSource, default: Sequence[int], spare: int) -> tuple[int, ...]:
     """Read prompt lengths in tokens; `spare` is what must be left of the context for the answer.
 

@@ -40,7 +40,7 @@ from typing import Any
 from evenhand_evals.errors import DataError, UsageError
 from evenhand_evals.stats.perplexity import Totals
 from evenhand_evals.tasks.perplexity_windows import OPTIONS, question, setting, windows, words
-from evenhand_evals.tasks.sources import Found, Origin, field, find
+from evenhand_evals.tasks.sources import Found, Origin, field, find, not_utf8, read_file
 from evenhand_evals.types import Ask, Dataset, DataSource, Likelihoods, Reply, Sample, Score, Task
 
 ORIGIN = Origin(
@@ -101,12 +101,16 @@ def units(text: str) -> tuple[int, int]:
     return max(1, len(text.split())), len(text.encode())
 
 
+def _is_title(line: str) -> bool:
+    bare = line.replace("= = =", "===").replace("= =", "==").strip()
+    return bare.startswith("= ") and bare.endswith(" =")
+
+
 def pages(text: str) -> list[str]:
     """Part WikiText into its articles, which begin at ` = Title = `."""
     found: list[list[str]] = [[]]
     for line in text.split("\n"):
-        bare = line.replace("= = =", "===").replace("= =", "==").strip()
-        if bare.startswith("= ") and bare.endswith(" ="):
+        if _is_title(line):
             found.append([])
         found[-1].append(line)
     return [page for lines in found if (page := "\n".join(lines)).strip()]
@@ -165,9 +169,15 @@ def load_wikitext2(source: DataSource) -> Dataset:
     """Load WikiText-2's test split from a file, from EVENHAND_DATA, or by name."""
     found = find(source, ORIGIN)
     size = setting(source)
+    text = _decoded(found.data, found.source)
+    if not any(_is_title(line) for line in text.split("\n")):
+        raise DataError(
+            f"{found.source}: not WikiText: no line is a title such as ' = Robert Boulter = '; "
+            "for texts of your own choose the task perplexity"
+        )
     samples = [
         _sample(f"wikitext2-{number:02d}", detokenised(page), wikitext_units(page), size, None)
-        for number, page in enumerate(pages(_decoded(found.data, found.source)), start=1)
+        for number, page in enumerate(pages(text), start=1)
     ]
     return _dataset(source, found, samples, ORIGIN.licence)
 
@@ -176,21 +186,16 @@ def _decoded(data: bytes, where: str) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{where}: not UTF-8 ({error}); convert it first") from error
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise DataError(f"--data {path}: cannot read it: {error.strerror}") from error
+        raise DataError(f"{where}: {not_utf8(error)}") from error
 
 
 def _of_files(files: Sequence[Path], size: tuple[int, int]) -> tuple[bytes, list[Sample]]:
     data, samples = b"", []
     for path in files:
-        data += (content := _read(path))
+        data += (content := read_file(path).data)
         text = _decoded(content, str(path))
+        if not text.strip():
+            raise DataError(f"--data {path}: the text is empty; take the file out")
         samples.append(_sample(path.name, text, units(text), size, None))
     return data, samples
 
@@ -215,11 +220,11 @@ def load(source: DataSource) -> Dataset:
     if path.is_dir():
         files = sorted(path.glob("*.txt"))
         if not files:
-            raise DataError(f"--data {path}: the folder holds no .txt file")
+            raise DataError(f"--data {path}: the folder holds no .txt file; put one there")
         data, samples = _of_files(files, size)
     elif path.suffix in (".jsonl", ".json", ".ndjson"):
-        data = _read(path)
-        rows = Found(data, str(path)).lines()
+        data = (found := read_file(path)).data
+        rows = found.lines()
         samples = [_of_row(number, *row, size) for number, row in enumerate(rows, start=1)]
     else:
         data, samples = _of_files([path], size)

@@ -35,11 +35,11 @@ from evenhand_evals.errors import DataError
 from evenhand_evals.scorers.retrieval import clean, match_all, match_part
 from evenhand_evals.scorers.retrieval_lengths import facts
 from evenhand_evals.scorers.thinking import answer_of
-from evenhand_evals.tasks.options import choice, lengths, settled, whole
+from evenhand_evals.tasks.options import choice, left_out, lengths, settled, whole
 from evenhand_evals.tasks.ruler_needles import NEEDLES, needles
 from evenhand_evals.tasks.ruler_questions import hotpot, questions, squad
 from evenhand_evals.tasks.ruler_words import coded_words, common_words, variables
-from evenhand_evals.tasks.ruler_writer import Problem, Writer
+from evenhand_evals.tasks.ruler_writer import GENERATED_HERE, Problem, Writer
 from evenhand_evals.token_counts import Tokens
 from evenhand_evals.types import (
     Chat,
@@ -177,6 +177,10 @@ def load(name: str, source: DataSource) -> Dataset:
     told = ""
     for length in asked:
         writer = kind.writer(source, length)
+        if source.path is not None and writer.source == GENERATED_HERE:
+            raise DataError(
+                f"--data {source.path}: ruler_{name} writes all of its text itself; leave it out"
+            )
         problems = _Fitting(writer, tokens, length - kind.answer_tokens).all(seeds)
         samples += [
             _sample(name, number, length, made, prefix) for number, made in enumerate(problems)
@@ -185,7 +189,8 @@ def load(name: str, source: DataSource) -> Dataset:
         digest.update(f"{length} {writer.sha256}".encode())
     licence = "Apache-2.0" if source.path is None else "unknown"
     again = settled(source, asked)
-    return Dataset(tuple(samples), told, None, digest.hexdigest(), licence, again)
+    missing = left_out(source, LENGTHS, 0)
+    return Dataset(tuple(samples), told, None, digest.hexdigest(), licence, again, missing)
 
 
 def score(match: Match, sample: Sample, completion: Completion) -> Score:
@@ -224,6 +229,7 @@ TASKS: dict[str, Task] = {
         data=kind.data,
         aggregate="by_length",
         options=OPTIONS,
+        stages="length",
     )
     for name, kind in KINDS.items()
 }

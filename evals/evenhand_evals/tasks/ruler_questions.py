@@ -5,15 +5,14 @@ SQuAD 2.0 (`dev-v2.0.json`, CC BY-SA 4.0) and HotpotQA (`hotpot_dev_distractor_v
 qa.py. A text that is too short for a length is refused where the original repeats its paragraphs.
 """
 
-import json
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from evenhand_evals.errors import DataError
 from evenhand_evals.tasks.ruler_writer import Problem, Writer
+from evenhand_evals.tasks.sources import json_of, read_file
 from evenhand_evals.types import DataSource
 
 PROMPT = (
@@ -70,16 +69,17 @@ def _read(reads: Reads, source: DataSource) -> tuple[list[Question], str]:
     name = "SQuAD 2.0 (dev-v2.0.json)" if reads is squad else "HotpotQA (hotpot_dev_distractor_v1)"
     if source.path is None:
         raise DataError(f"no data: this task needs {name}; give its file with --data FILE")
+    raw = read_file(source.path)
+    where = f"--data {source.path}"
+    document = json_of(raw.data, where, f"give {name}")
     try:
-        raw = source.path.read_bytes()
-        found = reads(json.loads(raw))
-    except OSError as error:
-        raise DataError(f"--data {source.path}: cannot read it: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise DataError(f"--data {source.path}: this is not {name}: {error!r}") from error
+        found = reads(document)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        reason = f"lacks {error}" if isinstance(error, KeyError) else str(error)
+        raise DataError(f"{where}: this is not {name}: {reason}; give that file") from error
     if not found:
-        raise DataError(f"--data {source.path}: it holds no question with an answer")
-    return found, sha256(raw).hexdigest()
+        raise DataError(f"{where}: it holds no question with an answer; give {name}")
+    return found, raw.sha256
 
 
 def _write(asked: list[Question], pool: list[str], draw: random.Random, size: int) -> Problem:

@@ -3,6 +3,10 @@
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
+
+GENERATED_HERE: Final = "evenhand:ruler"
+"""The source of a text that no file of the user's is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,5 +37,5 @@ class Writer:
     write: Callable[[random.Random, int], Problem]
     smallest: int
     largest: int = 2**31
-    source: str = "evenhand:ruler"
+    source: str = GENERATED_HERE
     sha256: str = ""

@@ -6,10 +6,11 @@ Every data set here is one file of JSON lines, so that its SHA-256 can be compar
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.resources import files
-from typing import Any
+from pathlib import Path
+from typing import Any, Final
 
 from evenhand_evals.errors import DataError
 from evenhand_evals.types import DataSource
@@ -18,6 +19,16 @@ HUB = "https://huggingface.co"
 """The default hub; the environment variable HF_ENDPOINT names a mirror, as in the hub's clients."""
 
 _TIMEOUT_S = 30.0
+_KINDS: Final[Mapping[type, str]] = {
+    str: "text",
+    int: "whole number",
+    float: "number",
+    bool: "truth value",
+    list: "list",
+    dict: "object",
+    type(None): "null",
+}
+"""What a value is called to somebody who writes JSON."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,16 +71,70 @@ class Found:
             where = f"{self.source}, line {number}"
             if not line.strip():
                 continue
-            try:
-                row = json.loads(line)
-            except ValueError as error:
-                raise DataError(f"{where}: not JSON ({error})") from error
-            if not isinstance(row, dict):
-                raise DataError(f"{where}: a {type(row).__name__} where an object belongs")
-            rows.append((where, row))
+            row = json_of(line, where, "write one JSON object on each line, in UTF-8")
+            rows.append((where, object_of(row, where)))
         if not rows:
-            raise DataError(f"{self.source} holds no items")
+            raise DataError(f"{self.source} holds no items; write one JSON object on each line")
         return rows
+
+
+def json_of(data: bytes, where: str, fix: str) -> Any:
+    """Parse JSON; what `where` names is mended with `fix`.
+
+    Raises:
+        DataError: it is not JSON, not UTF-8, nested too deep, or holds half a character, which no
+            request could carry.
+
+    """
+    try:
+        text = data.decode("utf-8-sig")
+        value = json.loads(text)
+        if "\\ud" in text or "\\uD" in text:
+            json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError as error:
+        half = ascii(error.object[error.start])
+        raise DataError(
+            f"{where}: holds half a character, {half}, which cannot be sent; write it whole"
+        ) from error
+    except UnicodeDecodeError as error:
+        raise DataError(f"{where}: {not_utf8(error)}") from error
+    except RecursionError as error:
+        raise DataError(f"{where}: not JSON (nested too deep); {fix}") from error
+    except ValueError as error:
+        begins = ascii(text.strip()[:40]) if text.strip() else "nothing"
+        reason = str(error).partition(";")[0]
+        raise DataError(f"{where}: not JSON ({reason}): it begins with {begins}; {fix}") from error
+    return value
+
+
+def not_utf8(error: UnicodeDecodeError) -> str:
+    """Say which byte is not UTF-8, and what to do."""
+    byte = error.object[error.start]
+    return f"not UTF-8 (byte 0x{byte:02x} at {error.start}); save the file as UTF-8"
+
+
+def object_of(value: Any, where: str) -> Mapping[str, Any]:
+    """Give a value that must be a JSON object.
+
+    Raises:
+        DataError: it is none.
+
+    """
+    if isinstance(value, dict):
+        return value
+    raise DataError(
+        f"{where}: a {_kind(type(value))} where an object belongs, such as "
+        f'{{"name": value}}; it is {_shown(value)}'
+    )
+
+
+def _kind(kind: type) -> str:
+    return _KINDS.get(kind, kind.__name__)
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
 
 
 def field(row: Mapping[str, Any], name: str, kind: type, where: str) -> Any:
@@ -80,10 +145,17 @@ def field(row: Mapping[str, Any], name: str, kind: type, where: str) -> Any:
 
     """
     if name not in row:
-        raise DataError(f"{where}: the field {name!r} is missing; it has {sorted(row)}")
-    if not isinstance(row[name], kind):
-        raise DataError(f"{where}: the field {name!r} is {row[name]!r}, not a {kind.__name__}")
-    return row[name]
+        known = ", ".join(name[:40] for name in sorted(map(str, row))[:20]) or "none"
+        raise DataError(
+            f"{where}: the field {name!r} is missing; the fields there are: {known}; "
+            "add it, or rename the one that is meant"
+        )
+    value = row[name]
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is int):
+        raise DataError(
+            f"{where}: the field {name!r} is {_shown(value)}, not a {_kind(kind)}; correct it"
+        )
+    return value
 
 
 def shipped(name: str) -> bytes:
@@ -95,11 +167,52 @@ def _read(source: DataSource, file: str) -> Found | None:
     """Read the file that the user named, or None if nothing of that name is on disk."""
     if source.path is None or not source.path.exists():
         return None
-    path = source.path / file.rpartition("/")[2] if source.path.is_dir() else source.path
+    if not source.path.is_dir():
+        return read_file(source.path)
+    path = source.path / file.rpartition("/")[2]
+    if not path.exists():
+        raise DataError(
+            f"--data {source.path}: the folder holds no {path.name}; name the file itself, or a "
+            "folder that holds it"
+        )
+    return read_file(path)
+
+
+def read_file(path: Path, asked: str = "--data") -> Found:
+    """Read a file that `asked` named.
+
+    Raises:
+        DataError: it cannot be read, with the reason.
+
+    """
     try:
         return Found(path.read_bytes(), str(path))
+    except IsADirectoryError as error:
+        raise DataError(f"{asked} {path}: this is a folder; name a file in it") from error
+    except FileNotFoundError as error:
+        raise DataError(f"{asked} {path}: there is no such file; name one that exists") from error
     except OSError as error:
-        raise DataError(f"--data {source.path}: cannot read {path}: {error.strerror}") from error
+        raise DataError(
+            f"{asked} {path}: cannot be read: {error.strerror}; name a file that you may read"
+        ) from error
+
+
+def unpacked(found: Found) -> Found:
+    """Unpack what gzip packed; anything else is given back as it is.
+
+    Raises:
+        DataError: it is damaged.
+
+    """
+    import gzip
+    import zlib
+
+    if not found.data.startswith(b"\x1f\x8b"):
+        return found
+    try:
+        return replace(found, data=gzip.decompress(found.data))
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{found.source}: a damaged gzip file ({error}); fetch it again") from error
 
 
 def find_shipped(source: DataSource, name: str) -> Found:
@@ -139,7 +252,7 @@ def find(source: DataSource, origin: Origin) -> Found:
     path = source.root / origin.file
     if not path.is_file():
         raise DataError(f"no data: EVENHAND_DATA has no {path}; put it there, or give {choices}")
-    return Found(path.read_bytes(), str(path))
+    return read_file(path, "EVENHAND_DATA:")
 
 
 def download(origin: Origin) -> Found:

@@ -13,7 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from evenhand_evals.errors import DataError
-from evenhand_evals.tasks.sources import Origin, download
+from evenhand_evals.tasks.sources import Origin, download, not_utf8
 from evenhand_evals.types import DataSource
 
 Files = Mapping[str, bytes]
@@ -68,11 +68,17 @@ class Tables:
         try:
             text = self.files[name].decode("utf-8-sig")
             reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        except UnicodeDecodeError as error:
+            raise DataError(f"{where}: {not_utf8(error)}") from error
+        try:
             rows = [(f"{where}, line {reader.line_num}", row) for row in reader if row]
-        except (UnicodeDecodeError, csv.Error) as error:
-            raise DataError(f"{where}: not a CSV file in UTF-8 ({error})") from error
+        except csv.Error as error:
+            raise DataError(
+                f"{where}, line {reader.line_num}: not CSV ({error}); "
+                "put a field with quotes or commas between quotes, and double the quotes in it"
+            ) from error
         if not rows:
-            raise DataError(f"{where} holds no rows")
+            raise DataError(f"{where} holds no rows; fetch the file again")
         return rows
 
 
@@ -94,8 +100,8 @@ def find_tables(
     if missing:
         shown = ", ".join(missing[:3]) + (", ..." if len(missing) > 3 else "")
         raise DataError(
-            f"{place}: {len(missing)} of {len(wanted)} files are missing: {shown}; it must hold "
-            f"one file for each subject, named like {wanted[0]}"
+            f"{place}: {len(missing)} of {len(wanted)} files are missing: {shown}; add them: "
+            f"there must be one for each subject, named like {wanted[0]}"
         )
     return Tables({name: files[name] for name in wanted}, place, revision, origin.file)
 
@@ -126,7 +132,9 @@ def _on_disk(path: Path, wanted: Iterable[str]) -> Files:
             return {name: (path / name).read_bytes() for name in wanted if (path / name).is_file()}
         return _unpacked(path.read_bytes(), str(path), wanted)
     except OSError as error:
-        raise DataError(f"--data {path}: cannot be read: {error.strerror}") from error
+        raise DataError(
+            f"--data {path}: cannot be read: {error.strerror}; name a file that you may read"
+        ) from error
 
 
 def _downloaded(origin: SubjectOrigin, wanted: Iterable[str]) -> tuple[Files, str, str | None]:
@@ -141,9 +149,13 @@ def _unpacked(data: bytes, place: str, wanted: Iterable[str]) -> Files:
         DataError: it is neither.
 
     """
+    import lzma
     import tarfile
     import zipfile
+    import zlib
 
+    broken = (tarfile.TarError, zipfile.BadZipFile, lzma.LZMAError, zlib.error)
+    # A zip with a password or an unknown packing raises RuntimeError, a torn gzip OSError.
     names = frozenset(wanted)
     stream = io.BytesIO(data)
     try:
@@ -156,8 +168,12 @@ def _unpacked(data: bytes, place: str, wanted: Iterable[str]) -> Files:
             places = _places((each.name for each in tar if each.isfile()), names)
             opened = {name: tar.extractfile(member) for name, member in places.items()}
             return {name: file.read() for name, file in opened.items() if file}
-    except (tarfile.TarError, zipfile.BadZipFile, EOFError) as error:
-        raise DataError(f"{place}: neither a folder nor a zip or tar of one ({error})") from error
+    except (*broken, EOFError, OSError, RuntimeError) as error:
+        reason = str(error).partition(":\n")[0]
+        raise DataError(
+            f"{place}: neither a folder nor a zip or tar of one ({reason}); name one that holds "
+            f"files such as {min(names)}"
+        ) from error
 
 
 def _places(members: Iterable[str], names: frozenset[str]) -> dict[str, str]:

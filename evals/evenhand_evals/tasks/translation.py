@@ -27,7 +27,7 @@ from evenhand_evals.errors import DataError
 from evenhand_evals.scorers import translation as scorer
 from evenhand_evals.scorers.thinking import answer_of
 from evenhand_evals.tasks.options import choice
-from evenhand_evals.tasks.sources import Found, field
+from evenhand_evals.tasks.sources import field, read_file
 from evenhand_evals.types import (
     Completion,
     Dataset,
@@ -117,10 +117,7 @@ def load(source: DataSource) -> Dataset:
         raise DataError(
             "no data: give --data FILE, JSON lines with 'source', 'reference', 'from' and 'to'"
         )
-    try:
-        found = Found(source.path.read_bytes(), str(source.path))
-    except OSError as error:
-        raise DataError(f"--data {source.path}: cannot read it: {error.strerror}") from error
+    found = read_file(source.path)
     samples, wanted = [], metrics(source)
     for number, (where, row) in enumerate(found.lines(), start=1):
         pair = (_language(row, "from", where), _language(row, "to", where))
@@ -160,6 +157,7 @@ TASK = Task(
     title="Translation of your own segments (sacrebleu)",
     headline="bleu_macro_mean",
     version="1",
+    runs_code=True,
     load=load,
     score=score,
     max_tokens=MAX_TOKENS,

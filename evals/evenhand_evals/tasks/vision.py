@@ -27,7 +27,7 @@ from evenhand_evals.errors import DataError
 from evenhand_evals.pictures_files import image_url, read_image
 from evenhand_evals.scorers.labels import mentioned_label
 from evenhand_evals.scorers.thinking import answer_of
-from evenhand_evals.tasks.sources import Found, field
+from evenhand_evals.tasks.sources import Found, field, read_file
 from evenhand_evals.tasks.vision_small import label_of, picture_part
 from evenhand_evals.types import (
     Completion,
@@ -46,10 +46,7 @@ _AROUND = " .,;:!?\"'`*_()[]“”‘’「」『』（）。，；：！？"
 def _found(source: DataSource) -> Found:
     if source.path is None:
         raise DataError("vision has no data of its own: name a file of JSON lines with --data FILE")
-    try:
-        return Found(source.path.read_bytes(), str(source.path))
-    except OSError as error:
-        raise DataError(f"--data {source.path}: cannot be read: {error.strerror}") from error
+    return read_file(source.path)
 
 
 def _texts(row: Mapping[str, Any], name: str, where: str) -> tuple[str, ...]:

@@ -8,13 +8,14 @@ the dots and the questions, not over PNG bytes.
 
 Answers are read as in the task `labels`, without regard to case: `accuracy`, the headline, is the
 right label in any dress, `exact` the right label and nothing else. `chance` is what guessing gives:
-a score near it says that the pictures were not seen. An endpoint whose model cannot see either
-refuses (a failed sample with its reason, usually every one) or leaves the picture out, which only
-the comparison with `chance`, and the prompt tokens, show. Thinking text is removed before scoring.
+a score near it says that the pictures were not seen. An endpoint whose model cannot see refuses,
+which ends the run at once, or leaves the picture out, which only the comparison with `chance`, and
+the prompt tokens, show. Thinking text is removed before scoring.
 """
 
 from hashlib import sha256
 
+from evenhand_evals.errors import DataError
 from evenhand_evals.pictures import data_url
 from evenhand_evals.scorers.labels import stated_label
 from evenhand_evals.scorers.thinking import answer_of
@@ -48,6 +49,11 @@ def shown(each: Scene) -> Message:
 
 def scenes(source: DataSource) -> list[tuple[str, str, str, Scene]]:
     """Draw all scenes: their ids, kinds and languages."""
+    if source.path is not None:
+        raise DataError(
+            f"--data {source.path}: this task draws its own pictures; leave it out, or ask about "
+            "yours with the task vision"
+        )
     kinds = choices(source, "kinds", tuple(KINDS), tuple(KINDS))
     languages = choices(source, "languages", LANGUAGES, LANGUAGES)
     each = whole(source, "items", EACH)

@@ -21,6 +21,7 @@ from pathlib import Path
 
 from evenhand_evals.errors import DataError
 from evenhand_evals.scorers.translation import check
+from evenhand_evals.tasks.sources import not_utf8, read_file
 from evenhand_evals.tasks.translation import MAX_TOKENS, OPTIONS, metrics, score, segment
 from evenhand_evals.types import Dataset, DataSource, Sample, Task
 
@@ -33,6 +34,8 @@ Pair = tuple[str, str]
 
 
 def _folder(source: DataSource) -> Path:
+    if source.path is not None and source.path.is_file():
+        raise DataError(f"--data {source.path}: this is a file; name the folder of the set")
     if source.path is not None:
         return source.path
     if source.root is None:
@@ -48,11 +51,11 @@ def _lines(folder: Path, pair: Pair, language: str) -> tuple[bytes, list[str]]:
     path = next((each for each in places if each.is_file()), None)
     if path is None:
         raise DataError(f"no data: there is no {places[0]}; put it there, or give --data FOLDER")
-    data = path.read_bytes()
+    data = read_file(path).data
     try:
         lines = data.decode("utf-8").removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 ({error})") from error
+        raise DataError(f"{path}: {not_utf8(error)}") from error
     for number, line in enumerate(lines, start=1):
         if not line.strip():
             raise DataError(f"{path}, line {number}: the segment is empty")
@@ -86,6 +89,7 @@ def _task(pair: Pair) -> Task:
         title=f"WMT22 translation, {pair[0]} to {pair[1]} (sacrebleu)",
         headline="bleu",
         version="1",
+        runs_code=True,
         load=partial(load, (pair,)),
         score=score,
         max_tokens=MAX_TOKENS,
@@ -102,6 +106,7 @@ TASKS: dict[str, Task] = {
         title="WMT22 translation, six directions (sacrebleu)",
         headline="bleu_macro_mean",
         version="1",
+        runs_code=True,
         load=partial(load, PAIRS),
         score=score,
         max_tokens=MAX_TOKENS,

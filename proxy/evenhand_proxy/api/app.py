@@ -11,13 +11,21 @@ from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from evenhand_proxy.api import count_tokens, docs, explain, health, models, policy_routes
+from evenhand_proxy.api import (
+    count_tokens,
+    docs,
+    explain,
+    health,
+    models,
+    policy_routes,
+    token_routes,
+)
 from evenhand_proxy.api.catalog import Catalog
 from evenhand_proxy.api.decoder import Decoder
 from evenhand_proxy.api.guard import Guard, Receive, Scope, Send
 from evenhand_proxy.api.inference import ROUTES, TOO_DEEP, InferenceRoutes
 from evenhand_proxy.api.policies import Policies
-from evenhand_proxy.api.request_ids import RequestIds, id_headers
+from evenhand_proxy.api.request_ids import REQUEST_ID, RequestIds, id_headers
 from evenhand_proxy.api.services import Services
 from evenhand_proxy.audit.journal import JOURNAL_FILE, Journal
 from evenhand_proxy.config import Config
@@ -29,9 +37,6 @@ from evenhand_proxy.telemetry.settings import settings_from
 from evenhand_proxy.telemetry.tokens import TokenCounter
 from evenhand_proxy.upstream.aiohttp_client import AiohttpTransport
 from evenhand_proxy.upstream.litellm_client import LitellmClient
-
-REQUEST_ID = "evenhand.request_id"
-"""Where the scope of a request that FastAPI serves holds its id."""
 
 
 class Gateway:
@@ -114,7 +119,7 @@ def build_app(config: Config, data_dir: Path) -> Gateway:
     rest.add_exception_handler(StarletteHTTPException, _answer_foreign_error)
     rest.add_exception_handler(RecursionError, _answer_nesting)
     rest.add_exception_handler(Exception, _answer_fault)
-    for routes in (models, explain, policy_routes, count_tokens, health, docs):
+    for routes in (models, explain, policy_routes, count_tokens, token_routes, health, docs):
         rest.include_router(routes.router(services))
     docs.describe_hot_routes(rest)
     return Gateway(services, rest)

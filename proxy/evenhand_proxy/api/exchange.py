@@ -13,7 +13,7 @@ from typing import Any
 
 from evenhand_proxy.answers import AnswerFacts, ResponsesReader, StreamReader, read_plain
 from evenhand_proxy.api.guard import Receive, Send
-from evenhand_proxy.api.respond import JSON, not_found, relayed, send_whole
+from evenhand_proxy.api.respond import JSON, key_refused, not_found, relayed, send_whole
 from evenhand_proxy.api.services import Services
 from evenhand_proxy.api.tongues import Tongue, Translator
 from evenhand_proxy.errors import AuditUnavailable, HTTPError, UpstreamBroken, UpstreamError
@@ -195,11 +195,7 @@ class Exchange:
             said = not_found(said, self._prepared.opening)
         body, message = self._prepared.tongue.engine_error(answer.status, said)
         if answer.status in (401, 403):
-            raise UpstreamError(
-                f"The engine refuses the proxy's own key (HTTP {answer.status}). "
-                f"Set models.{self._prepared.opening.model}.api_key in the proxy's config.",
-                code="upstream_key_refused",
-            )
+            raise key_refused(answer.status, self._prepared.opening)
         self._begin(answer.status)
         self._reader.size = len(body)
         kept = [item for item in relayed(answer.headers.items()) if item[0] != b"content-type"]

@@ -68,6 +68,9 @@ def _model(services: Services, name: str) -> dict[str, Any]:
         "owned_by": "evenhand",
         "engine": served.model.engine,
     }
+    context = services.monitor.facts(served.name).max_model_len
+    if context is not None:
+        described["max_model_len"] = context
     if profiles:
         described["profile"] = profiles[0].name
         described["parameters"] = {

@@ -4,6 +4,9 @@ import os
 import random
 import time
 
+REQUEST_ID = "evenhand.request_id"
+"""Where the scope of a request that FastAPI serves holds its id."""
+
 
 class RequestIds:
     """Makes ids that sort by time."""

@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from evenhand_proxy.api.guard import Send
-from evenhand_proxy.errors import HTTPError
+from evenhand_proxy.errors import HTTPError, UpstreamError
 from evenhand_proxy.exchange import Opening
 
 Headers = Iterable[tuple[bytes, bytes]]
@@ -51,6 +51,15 @@ def not_found(body: bytes, opening: Opening) -> bytes:
         "proxy's config."
     )
     return orjson.dumps(document)
+
+
+def key_refused(status: int, opening: Opening) -> UpstreamError:
+    """Give the error for an engine that does not take the proxy's own key."""
+    return UpstreamError(
+        f"The engine refuses the proxy's own key (HTTP {status}). "
+        f"Set models.{opening.model}.api_key in the proxy's config.",
+        code="upstream_key_refused",
+    )
 
 
 def in_openai_shape(status: int, body: bytes) -> dict[str, Any]:

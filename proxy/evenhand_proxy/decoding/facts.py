@@ -38,6 +38,7 @@ class EngineFacts:
     default_notes: canonical parameters to why their model default is not what the file says.
     attested: canonical parameters to the verdict of an attestation of this very engine.
     attestation_id, attested_route: which attestation that is, and the route that it tested.
+    max_model_len: the most tokens that a prompt and its answer have together, where it is told.
     """
 
     engine: str
@@ -57,6 +58,7 @@ class EngineFacts:
     attested: Mapping[str, str] = field(default_factory=dict)
     attestation_id: str | None = None
     attested_route: str | None = None
+    max_model_len: int | None = None
     told: bool = True
     _identity: Mapping[str, Any] = field(init=False, repr=False, compare=False)
 

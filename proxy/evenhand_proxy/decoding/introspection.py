@@ -50,6 +50,7 @@ QUESTIONS: Final[Mapping[str, Mapping[str, Question]]] = {
     "sglang": {
         "server_info": _get("/server_info", "/get_server_info"),
         "model_info": _get("/model_info", "/get_model_info", optional=True),
+        "models": _get("/v1/models", optional=True),
     },
     # vllm 0.32.0 entrypoints/serve; /server_info only under VLLM_SERVER_DEV_MODE
     "vllm": {

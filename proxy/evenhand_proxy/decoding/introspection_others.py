@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from evenhand_proxy.decoding.facts import EngineFacts, digest
 from evenhand_proxy.decoding.generation_config import model_defaults
-from evenhand_proxy.decoding.told import Told, mapping, number, text, weights
+from evenhand_proxy.decoding.told import Told, count, mapping, number, text, weights
 
 _LLAMACPP: Final[Mapping[str, str]] = {
     "temperature": "temperature",
@@ -63,7 +63,8 @@ and keep their defaults for each model to themselves."""
 def llamacpp(told: Told) -> EngineFacts:
     """Read GET /props: the defaults as they act, after GGUF metadata and flags."""
     props = told.required("props", "default_generation_settings")
-    params = mapping(mapping(props["default_generation_settings"]).get("params"))
+    settings = mapping(props["default_generation_settings"])
+    params = mapping(settings.get("params"))
     if not params:
         raise told.error("props", "default_generation_settings lacks params")
     slots = number(props.get("total_slots"))
@@ -80,6 +81,7 @@ def llamacpp(told: Told) -> EngineFacts:
             name: _single_precision(value) for name, value in found.items() if value is not None
         },
         template=digest(template) if template else None,
+        max_model_len=count(settings.get("n_ctx")),  # of one slot
     )
 
 

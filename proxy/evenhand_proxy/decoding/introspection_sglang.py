@@ -1,4 +1,4 @@
-"""What SGLang tells about itself: GET /server_info, GET /model_info."""
+"""What SGLang tells about itself: GET /server_info, GET /model_info, GET /v1/models."""
 
 import json
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from evenhand_proxy.decoding.facts import EngineFacts, digest
 from evenhand_proxy.decoding.generation_config import model_defaults, transformers_of
-from evenhand_proxy.decoding.told import Told, mapping, number, text, weights
+from evenhand_proxy.decoding.told import Told, count, mapping, number, text, weights
 
 FLAGS: Final[Mapping[str, str]] = {
     "sampling_defaults": "sampling_defaults",
@@ -77,6 +77,7 @@ def sglang(told: Told) -> EngineFacts:
         caps={"max_tokens": cap} if cap is not None else {},
         uncertain_defaults=found.uncertain,
         default_notes=found.notes,
+        max_model_len=count(told.entry().get("max_model_len")),
     )
 
 

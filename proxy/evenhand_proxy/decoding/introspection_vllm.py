@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from evenhand_proxy.decoding.facts import EngineFacts, digest
 from evenhand_proxy.decoding.generation_config import model_defaults, transformers_of
-from evenhand_proxy.decoding.told import Told, mapping, number, text, weights
+from evenhand_proxy.decoding.told import Told, count, mapping, number, text, weights
 
 FLAGS: Final = (
     "generation_config",
@@ -62,6 +62,7 @@ def vllm(told: Told) -> EngineFacts:
         caps=found.caps,
         uncertain_defaults=found.uncertain,
         default_notes=found.notes,
+        max_model_len=count(entry.get("max_model_len")),
     )
 
 

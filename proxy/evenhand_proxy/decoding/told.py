@@ -82,6 +82,12 @@ def number(value: Any) -> float | None:
     return value if isinstance(value, int) or math.isfinite(value) else None
 
 
+def count(value: Any) -> int | None:
+    """Give a whole number above 0, None for anything else."""
+    found = number(value)
+    return found if isinstance(found, int) and found > 0 else None
+
+
 def kind(value: Any) -> str:
     """Say what a JSON value is, for an error."""
     names = {

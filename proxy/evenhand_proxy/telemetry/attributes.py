@@ -58,8 +58,9 @@ def span_attributes(opening: Opening, outcome: Outcome) -> Attributes:
     attributes[names.SERVER_ADDRESS] = opening.server_address
     attributes[names.SERVER_PORT] = opening.server_port
     attributes[names.REQUEST_ID] = opening.request_id
-    attributes[names.FINGERPRINT] = opening.fingerprint
-    attributes[names.CHANGED_COUNT] = _changed_count(opening.decoding)
+    if opening.fingerprint:  # where nothing is decoded there is none
+        attributes[names.FINGERPRINT] = opening.fingerprint
+        attributes[names.CHANGED_COUNT] = _changed_count(opening.decoding)
     attributes[names.OUTCOME] = outcome.kind
     if opening.profile is not None:
         attributes[names.PROFILE] = opening.profile
