@@ -12,7 +12,7 @@ from evenhand_evals.scorers import (
     subjects,
     translation,
 )
-from evenhand_evals.stats import labels, levels, pass_at_k, perplexity
+from evenhand_evals.stats import agreement, labels, levels, pass_at_k, perplexity
 from evenhand_evals.types import Aggregate
 
 AGGREGATES: Final[Mapping[str, Aggregate]] = MappingProxyType(
@@ -33,6 +33,7 @@ AGGREGATES: Final[Mapping[str, Aggregate]] = MappingProxyType(
         "pairwise_win_rates": pairs.win_rates,
         "format_cost": labels.format_cost,
         "labels_sweep": labels.sweep,
+        "agreement": agreement.beyond_chance,
     }
 )
 """Each computes its metrics from all scored answers of a run, as the log has them."""

@@ -52,12 +52,20 @@ class ServedTokens:
         return len(self.encode(text))
 
     def middle(self, text: str, limit: int) -> str:
-        """Take the middle out, exactly half of `limit` tokens from each end."""
+        """Take the middle out, half of `limit` tokens from each end.
+
+        A few less where the text that is left has more tokens than it was made of: a character cut
+        in two becomes several.
+        """
         ids = self.encode(text)
-        if len(ids) <= limit:
-            return text
-        half = limit // 2
-        return self.decode(ids[:half]) + self.decode(ids[len(ids) - half :])
+        half, left, over = limit // 2, text, len(ids) - limit
+        while over > 0:
+            if half <= 0:
+                return ""
+            left = self.decode(ids[:half]) + self.decode(ids[len(ids) - half :])
+            over = self.count(left) - limit
+            half -= (over + 1) // 2
+        return left
 
     def adjusted(self, _text: str) -> Tokens:
         """Give itself: nothing counts better."""

@@ -1,8 +1,10 @@
 """Where data is found: a file, a folder, EVENHAND_DATA, or a hub over HTTP."""
 
 import hashlib
+import os
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
@@ -10,8 +12,9 @@ from threading import Thread
 import pytest
 
 from evenhand_evals.errors import DataError
+from evenhand_evals.tasks import gsm8k, humaneval, mbpp, mt_bench, perplexity
 from evenhand_evals.tasks.ifeval import ORIGIN, TASK
-from evenhand_evals.tasks.sources import find, find_shipped
+from evenhand_evals.tasks.sources import download, find, find_shipped
 from evenhand_evals.types import DataSource
 
 BODY = (
@@ -63,6 +66,27 @@ def test_download_by_name(hub: str) -> None:
     assert dataset.source == hub + FILE_PATH
     assert dataset.revision == ORIGIN.revision
     assert dataset.sha256 == hashlib.sha256(BODY).hexdigest()
+
+
+def test_another_file_than_the_published_one(hub: str) -> None:
+    """A download whose digest is known is taken only if it has that digest."""
+    digest = hashlib.sha256(BODY).hexdigest()
+    assert download(replace(ORIGIN, sha256=digest)).data == BODY
+    with pytest.raises(
+        DataError, match=f"gave a file with the SHA-256 {digest}, and the published"
+    ):
+        download(replace(ORIGIN, sha256="0" * 64))
+
+
+def test_pinned_digests_are_those_of_the_published_files() -> None:
+    """What is pinned is what the files at hand have."""
+    root = os.environ.get("EVENHAND_DATA")
+    if root is None:
+        pytest.skip("EVENHAND_DATA is not set")
+    pinned = [gsm8k.ORIGIN, humaneval.ORIGIN, mbpp.ORIGIN, perplexity.ORIGIN]
+    for origin in (*pinned, mt_bench.QUESTIONS, mt_bench.PROMPTS, mt_bench.REFERENCES):
+        data = (Path(root) / origin.file).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == origin.sha256, origin.file
 
 
 def test_hub_without_the_file(hub: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,12 +2,14 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from evenhand_evals.errors import EndpointError
 from evenhand_evals.haystack import generated
@@ -101,6 +103,21 @@ def test_an_engine_counts_exactly(answers: Answers, limit: int) -> None:
         assert tokens.middle("abcdefghij", 4) == "abij"
         assert tokens.middle("abcdefghij", 5) == "abij"
         assert tokens.middle("abcdefghij", 10) == "abcdefghij"
+
+
+@given(st.text("aé你", max_size=40), st.integers(0, 60))
+def test_a_cut_character_takes_no_more_room(text: str, limit: int) -> None:
+    """What is left fits, though a character that was cut in two is read as three tokens each."""
+
+    def of_bytes(path: str, body: Mapping[str, Any]) -> Any:
+        if path == "/tokenize":
+            return {"tokens": list(body["prompt"].encode())}
+        return {"prompt": bytes(body["tokens"]).decode("utf-8", "replace")}
+
+    tokens = ServedTokens(of_bytes, "m", 0, None)
+    left = tokens.middle(text, limit)
+    assert tokens.count(left) <= limit
+    assert (left == text) is (tokens.count(text) <= limit)
 
 
 def test_a_profile_is_no_other_model() -> None:

@@ -43,6 +43,7 @@ ORIGIN = Origin(
     "/grade_school_math/data/test.jsonl",
     revision="3101c7d5072418e28b9008a6636bde82a006892c",
     licence="MIT",
+    sha256="3730d312f6e3440559ace48831e51066acaca737f6eabec99bccb9e4b3c39d14",
 )
 SHOTS_FILE = "gsm8k_shots.jsonl"
 """The first five lines of GSM8K's train split, unchanged (MIT licence, Copyright 2021 OpenAI)."""

@@ -46,6 +46,7 @@ ORIGIN = Origin(
     url="https://raw.githubusercontent.com/openai/human-eval/{revision}/data/HumanEval.jsonl.gz",
     revision="6d43fb980f9fee3c892a914eda09951f772ad10d",
     licence="MIT",
+    sha256="b796127e635a67f93fb35c04f4cb03cf06f38c8072ee7cee8833d7bee06979ef",
 )
 INSTRUCTION = (
     "Read the following function signature and docstring, and fully implement the function "

@@ -42,6 +42,7 @@ ORIGIN = Origin(
     "/Evaluation/MBPP/data/mbpp.jsonl",
     revision="2f9fd85927c669dae3c0fbb2d607274023af243e",
     licence="CC-BY-4.0",
+    sha256="ccf64ceae9c5403bf50a044cb6d505bfd2a2963ee58338ba268fd65beab92a9f",
 )
 SHOTS_FILE = "mbpp_shots.jsonl"
 """The problems 2, 3 and 4, unchanged (CC BY 4.0, the authors of MBPP, Google Research)."""

@@ -56,19 +56,32 @@ from evenhand_evals.types import (
 _REPOSITORY = "https://raw.githubusercontent.com/lm-sys/FastChat/{revision}/fastchat/llm_judge/data"
 
 
-def _origin(file: str, place: str) -> Origin:
+def _origin(file: str, place: str, digest: str) -> Origin:
     return Origin(
         file=f"mt-bench/{file}",
         name="lm-sys/FastChat",
         url=f"{_REPOSITORY}/{place}",
         revision="0e6d3e4beaab66f4d3f93db72541a4abab8af28d",
         licence="Apache-2.0",
+        sha256=digest,
     )
 
 
-QUESTIONS = _origin("question.jsonl", "mt_bench/question.jsonl")
-PROMPTS = _origin("judge_prompts.jsonl", "judge_prompts.jsonl")
-REFERENCES = _origin("reference_answer_gpt-4.jsonl", "mt_bench/reference_answer/gpt-4.jsonl")
+QUESTIONS = _origin(
+    "question.jsonl",
+    "mt_bench/question.jsonl",
+    "119565adbab82227089cefdb44c8d7e2cf04dc0a0ec233634c82e7d4e2a944f7",
+)
+PROMPTS = _origin(
+    "judge_prompts.jsonl",
+    "judge_prompts.jsonl",
+    "fd283293406d024f44c174b094ef48031d0687a4682fd3a56b29b138f80281b6",
+)
+REFERENCES = _origin(
+    "reference_answer_gpt-4.jsonl",
+    "mt_bench/reference_answer/gpt-4.jsonl",
+    "f957a5bc977badb66885ec970e6cd08527845780313f0995764260e5777b9b3f",
+)
 
 WITH_REFERENCE = frozenset(("math", "reasoning", "coding"))
 TEMPERATURES: Mapping[str, float] = {

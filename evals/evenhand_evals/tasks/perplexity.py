@@ -50,6 +50,7 @@ ORIGIN = Origin(
     "/word_language_model/data/wikitext-2/test.txt",
     revision="77f55b912142e11fcfdf5b530231fb9c52f181e8",
     licence="CC-BY-SA-3.0",
+    sha256="d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0",
 )
 
 Replacement = tuple[str | re.Pattern[str], str]

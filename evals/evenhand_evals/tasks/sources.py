@@ -37,6 +37,8 @@ class Origin:
 
     `file` is its place under `EVENHAND_DATA`; `name` is what a user writes after `--data` to
     download it; `url` may hold `{hub}` and `{revision}`; `revision` is the pinned commit.
+    `sha256` is the digest of the file there, empty where its bytes were never at hand: nobody then
+    finds out that a mirror serves another file.
     """
 
     file: str
@@ -44,6 +46,7 @@ class Origin:
     url: str
     revision: str
     licence: str
+    sha256: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +262,8 @@ def download(origin: Origin) -> Found:
     """Fetch a data set at its pinned revision over HTTPS.
 
     Raises:
-        DataError: naming the address that was tried, what it answered, and the ways around it.
+        DataError: naming the address that was tried, what it answered, and the ways around it; or
+            that what came is not the file that was published.
 
     """
     import httpx
@@ -276,4 +280,11 @@ def download(origin: Origin) -> Found:
             f"{type(error).__name__}: {reason}; fetch that file elsewhere and give it with "
             "--data FILE, or set HF_ENDPOINT to a mirror of the hub"
         ) from error
-    return Found(response.content, url, origin.revision)
+    found = Found(response.content, url, origin.revision)
+    if origin.sha256 not in ("", found.sha256):
+        raise DataError(
+            f"{origin.name}: GET {url} gave a file with the SHA-256 {found.sha256}, and the "
+            f"published one has {origin.sha256}; fetch it from elsewhere and give it with "
+            "--data FILE"
+        )
+    return found

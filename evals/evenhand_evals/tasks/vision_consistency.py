@@ -6,9 +6,14 @@ the model say the same? `agreement`, the headline, is the share of items for whi
 state the same label, right or wrong; an answer without a label agrees with none. `image_accuracy`
 and `text_accuracy` say how often each is right, `both_right` how often both are.
 
-A model that cannot see and yet answers shows a high `text_accuracy` and an `image_accuracy` and
-`agreement` near `chance`. The outcome of an item is `correct` where both agree, `unparsed` where
-one states no label. One rejected request is a failed item, with its reason.
+A model that cannot see and yet answers shows a high `text_accuracy` and an `image_accuracy` near
+`chance`. One that always says the same agrees with itself, which `agreement_beyond_chance` takes
+out: Cohen's kappa (1960, doi:10.1177/001316446002000104) over the items that both answers state a
+label for, within each kind of picture. It is 1 if they always agree, and 0 if no more often than
+the labels that each states would by chance, as for a model that says one label for each kind.
+
+The outcome of an item is `correct` where both agree, `unparsed` where one states no label. One
+rejected request is a failed item, with its reason.
 """
 
 from collections.abc import Mapping, Sequence
@@ -60,6 +65,7 @@ def score_all(sample: Sample, replies: Sequence[Reply]) -> Score:
             "both_right": all(right),
             "chance": 1 / len(sample.metadata["labels"]),
         },
+        data={"labels": [image, text], "kind": sample.metadata["group"]},
         extracted=f"{image or 'none'} / {text or 'none'}",
         explanation=f"from the picture: {image or 'no label'}; told in words: {text or 'no label'}",
     )
@@ -88,6 +94,7 @@ TASK = Task(
     follow=follow,
     score_all=score_all,
     max_tokens=64,
+    aggregate="agreement",
     data="drawn by evenhand",
     options=OPTIONS,
 )
