@@ -94,10 +94,20 @@ def talk(ask: Ask, voice: Voice) -> Talk:
                 "themselves (name one with --engine) or through an Evenhand proxy; or choose a "
                 "task that generates"
             )
-        return voice.likelihood(voice.model, ask)
+        return _likelihoods(voice.likelihood(voice.model, ask))
     if isinstance(ask, Text):
         return _text(ask, voice)
     return _chat(ask, voice) if voice.template is None else _rendered(ask, voice, voice.template)
+
+
+def _likelihoods(method: Generator[Outgoing, Any, Likelihoods]) -> Talk:
+    """Read what an engine tells; each has its own shape, and none is promised by a standard."""
+    try:
+        return (yield from method)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise AnswerUnreadable(
+            f"the endpoint's account of log-probabilities is of no known shape ({error!r})"
+        ) from error
 
 
 def _chat(ask: Chat, voice: Voice) -> Talk:

@@ -4,12 +4,14 @@ Choices go by their index. What is written piece by piece (`content`, the thinki
 `text`, the arguments of a tool call) is joined; lists (log probabilities, token ids) are lengthened
 and objects merged likewise; of anything else the first value that is not null counts, but of the
 objects beside the choices (`usage`, an engine's `timings`) the last one does. Calls of tools go by
-their index, by their id where a server gives all calls the same index.
+their id, else by their index, and a new one begins where a piece names another function.
 """
 
 from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any, Final, TypeVar
+
+import orjson
 
 from evenhand_evals.errors import AnswerUnreadable
 
@@ -52,7 +54,7 @@ class Chunks:
         """Take what many chunks say, of which one like them was taken before by `add`."""
         choice = self._choices[index]
         holder = choice if field == "text" else choice["message"]
-        holder[field].write("".join(texts))
+        _grow(holder, {field: "".join(texts)})
 
     @property
     def unfinished(self) -> str | None:
@@ -84,7 +86,7 @@ class Chunks:
             message = known.setdefault("message", {"role": None, "content": None})
             _grow(message, delta)
             for call in _objects(delta, "tool_calls"):
-                _grow(_slot(message.setdefault("tool_calls", {}), call), call)
+                message.setdefault("tool_calls", _Calls()).grow(call)
 
 
 def _objects(holder: Mapping[str, Any], name: str) -> Sequence[Mapping[str, Any]]:
@@ -103,7 +105,9 @@ def _grow(known: dict[str, Any], new: Mapping[str, Any]) -> None:
         if name in _APART:
             continue
         before = known.get(name)
-        if isinstance(value, str) and name in _JOINED:
+        if name in _JOINED and value is not None and list in (type(value), type(before)):
+            known[name] = [*_parts(before), *_parts(value)]
+        elif isinstance(value, str) and name in _JOINED:
             if before is None:
                 before = known[name] = StringIO()
             _check(name, before, StringIO).write(value)
@@ -117,36 +121,89 @@ def _grow(known: dict[str, Any], new: Mapping[str, Any]) -> None:
             known[name] = value
 
 
+def _parts(content: Any) -> list[Any]:
+    """Give a content as a list of parts, as some servers write thinking before a text."""
+    if isinstance(content, list):
+        return content
+    text = content.getvalue() if isinstance(content, StringIO) else content
+    return [{"type": "text", "text": text}] if text else []
+
+
 def _check(name: str, before: Any, kind: type[T]) -> T:
     if not isinstance(before, kind):
         raise AnswerUnreadable(f"{name} is of one kind in a chunk and of another in a later one")
     return before
 
 
-def _slot(slots: dict[int, dict[str, Any]], call: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the call that a piece belongs to, a new one where it begins one."""
-    identity = call.get("id")
-    last = max(slots, default=-1)
-    index = call.get("index")
-    if not isinstance(index, int):
-        index = last + 1 if identity or last < 0 else last
-    elif identity and index in slots and slots[index].get("id") not in (None, "", identity):
-        index = next((key for key, each in slots.items() if each.get("id") == identity), last + 1)
-    return slots.setdefault(index, {})
+class _Calls:
+    """The tool calls of one message, each grown by the pieces that belong to it."""
+
+    def __init__(self) -> None:
+        self._calls: list[dict[str, Any]] = []
+        self._current: dict[int | None, dict[str, Any]] = {}
+
+    def grow(self, piece: Mapping[str, Any]) -> None:
+        """Add a piece to its call: that of its id, else the last one begun at its index."""
+        index = piece.get("index")
+        place = index if isinstance(index, int) else None
+        identity = piece.get("id") or None
+        call = next((each for each in self._calls if identity and each.get("id") == identity), None)
+        if call is None:
+            call = self._current.get(place)
+        if call is None and self._calls and not identity and not _names(piece):
+            call = self._calls[-1]  # a mere piece, whatever place it says
+        if call is None or _begins(call, piece, identity):
+            call = {}
+            self._calls.append(call)
+        self._current[place] = call
+        _grow(call, piece)
+
+    def settled(self) -> list[dict[str, Any]]:
+        """Give the calls by their index, those of one index in the order in which they came."""
+        indices = [call.get("index") for call in self._calls]
+        if all(isinstance(each, int) for each in indices):
+            self._calls.sort(key=lambda call: call["index"])
+        return [
+            {name: _settled(each) for name, each in call.items() if name != "index"}
+            for call in self._calls
+        ]
+
+
+def _begins(call: Mapping[str, Any], piece: Mapping[str, Any], identity: str | None) -> bool:
+    """Say whether a piece is the first of another call than the one under way in its place."""
+    if identity is not None:
+        return call.get("id") not in (None, "", identity)
+    known = call.get("function")
+    if not isinstance(known, dict):
+        return False
+    if not (known.get("name") and _names(piece)):
+        return False
+    # Some servers name the function with every piece, others give all calls the same place.
+    return bool(known["name"] != _names(piece)) or _is_json(known.get("arguments"))
+
+
+def _names(piece: Mapping[str, Any]) -> Any:
+    function = piece.get("function")
+    return function.get("name") if isinstance(function, Mapping) else None
+
+
+def _is_json(arguments: Any) -> bool:
+    try:
+        orjson.loads(arguments.getvalue() if isinstance(arguments, StringIO) else "")
+    except orjson.JSONDecodeError:
+        return False
+    return True
 
 
 def _settled(value: Any) -> Any:
-    """Give what is known as plain values; a message gets its role, calls lose their index."""
+    """Give what is known as plain values; a message gets its role."""
     if isinstance(value, StringIO):
         return value.getvalue()
+    if isinstance(value, _Calls):
+        return value.settled()
     if not isinstance(value, dict):
         return value
     settled = {name: _settled(each) for name, each in value.items()}
-    if isinstance(value.get("tool_calls"), dict):
-        calls = [call for _, call in sorted(settled["tool_calls"].items())]
-        settled["tool_calls"] = [
-            {name: each for name, each in call.items() if name != "index"} for call in calls
-        ]
     if "role" in settled:
         settled["role"] = settled["role"] or "assistant"
     return settled

@@ -71,7 +71,8 @@ class Comparison:
 
     `items` are paired; `left_out` are those that failed or are missing in a run. `discordant`
     counts the items on which the runs differ; `table` splits them where every item is plainly right
-    or wrong. `interval` names how `low` and `high` were made. `detectable` is the smallest true
+    or wrong. `interval` names how `low` and `high` were made; "none" says that they are only the
+    difference itself. `detectable` is the smallest true
     difference that these items would show four times out of five. `parameters` are the decoding
     parameters that differ, and `warnings` sentences that belong above the verdict.
     """
@@ -155,15 +156,20 @@ def setting_differences(a: DecodingFacts, b: DecodingFacts) -> tuple[SettingDiff
     return tuple(found)
 
 
-def _check(a: Manifest, b: Manifest, *, force: bool) -> tuple[str, ...]:
-    pairs = {
-        "task": (a.task.name, b.task.name),
-        "task version": (a.task.version, b.task.version),
-        "metric": (a.task.headline, b.task.headline),
-        "dataset sha256": (a.dataset.sha256, b.dataset.sha256),
+def identity(manifest: Manifest) -> dict[str, str]:
+    """Give what two runs must have in common for their items to be the same, by name."""
+    return {
+        "task": manifest.task.name,
+        "task version": manifest.task.version,
+        "metric": manifest.task.headline,
+        "dataset sha256": manifest.dataset.sha256,
     }
+
+
+def _check(a: Manifest, b: Manifest, *, force: bool) -> tuple[str, ...]:
+    of_a, of_b = identity(a), identity(b)
     differences = [
-        f"{name} {one!r} and {two!r}" for name, (one, two) in pairs.items() if one != two
+        f"{name} {of_a[name]!r} and {of_b[name]!r}" for name in of_a if of_a[name] != of_b[name]
     ]
     if differences and not force:
         raise NotComparable(
@@ -234,6 +240,23 @@ def _pair(a: RunData, b: RunData) -> _Pairs:
     )
 
 
+def _kept(run: RunData, name: str, other: RunData, other_name: str) -> tuple[str, ...]:
+    """Warn of answers of an earlier run that are the other run's very answers.
+
+    Their bodies decide: those of two answers have their own ids and times, also for equal texts.
+    """
+    theirs = {record.key: record.bodies for record in other.records}
+    both = [record for record in run.records if record.key in theirs]
+    kept = sum(record.cached and record.bodies == theirs[record.key] for record in both)
+    if not kept:
+        return ()
+    said = (
+        f"{kept} of {len(both)} answers of {name} were kept from an earlier run and are those of "
+        f"{other_name} too, so that equal answers say nothing about noise; run with --no-cache"
+    )
+    return (said,)
+
+
 def _test(pairs: _Pairs, seed: int) -> tuple[Discordance | None, Interval, TestResult]:
     a, b = pairs.means
     if pairs.plain:
@@ -245,7 +268,9 @@ def _test(pairs: _Pairs, seed: int) -> tuple[Discordance | None, Interval, TestR
 
 def _notes(interval: Interval, p: float, smallest: float, items: int) -> tuple[str, ...]:
     notes = []
-    if (interval.low <= 0 <= interval.high) == (p < SIGNIFICANCE):
+    if interval.method == "none":
+        notes.append("there is no interval: these items do not vary, or are one only")
+    elif (interval.low <= 0 <= interval.high) == (p < SIGNIFICANCE):
         notes.append(
             "a borderline case: interval and test do not agree about zero; the test decides, "
             "since it does not reject more often than it says"
@@ -301,5 +326,5 @@ def compare_runs(a: RunData, b: RunData, *, seed: int = 0, force: bool = False) 
         verdict=said.text,
         notes=_notes(interval, test.p, smallest, len(differences)),
         parameters=setting_differences(a.manifest.decoding, b.manifest.decoding),
-        warnings=warnings,
+        warnings=(*warnings, *_kept(a, name_a, b, name_b), *_kept(b, name_b, a, name_a)),
     )

@@ -15,9 +15,15 @@ from evenhand_evals.engine import AUTO, Direct, direct, engine_facts
 from evenhand_evals.errors import EndpointError, UsageError
 from evenhand_evals.manifest import ServerFacts
 from evenhand_evals.settings import Decoding, Target, nearest_names
-from evenhand_evals.types import Ask, Chat, Text
+from evenhand_evals.templates import template_of
+from evenhand_evals.types import Ask, Chat, Likelihood, Message, Text
 from evenhand_evals.wire import chat_body, text_body
 from evenhand_proxy.decoding import PROFILES
+
+NO_ROUTE = frozenset((404, 405))
+"""What an endpoint says to a path that it does not have."""
+
+_REQUESTS = ("/completions", "/chat")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,17 +70,20 @@ async def preflight(
 
     """
     model = target.model
-    entry = _find_model(await client.request("GET", "/models"), client.base_url, model)
-    _check_sight(entry, first, model)
+    entry = _find_model(await client.request("GET", "/models"), target)
+    _check_sight(entry, first, target)
     profile = decoding.proxy_profile
     sent_model = f"{model}@{profile}" if profile else model
-    route, body = _sketch(first, sent_model, decoding)
+    route, body = _sketch(first, sent_model, decoding, target)
     answer = await client.request("POST", f"/decoding/explain?route={route}", body)
     record = _record(answer)
     if record is None and profile:
-        raise UsageError(_profile_message(profile, answer))
+        raise UsageError(_profile_message(profile, answer, target.named.profile))
     if record is None:
+        _check_known(answer, target)
         return await _without_proxy(root, target, decoding, entry, route)
+    if not isinstance(first, Likelihood):  # which sends no parameters
+        _check_refused(record, target)
     return Preflight(ServerFacts("evenhand", entry, record.get("engine")), sent_model, record)
 
 
@@ -98,25 +107,41 @@ async def _without_proxy(
     return Preflight(server, target.model, found.record.document(), spoken)
 
 
-def _sketch(first: Ask, model: str, decoding: Decoding) -> tuple[Route, dict[str, Any]]:
-    """Give the route and the body that the run's first request will have."""
+def _sketch(
+    first: Ask, model: str, decoding: Decoding, target: Target
+) -> tuple[Route, dict[str, Any]]:
+    """Give the route that the run's first request will take, and its body.
+
+    A template's prompt is not written here: no parameter depends on it.
+    """
     parameters = decoding.beside(getattr(first, "fields", {}), 0)
     if isinstance(first, Chat):
+        if template_of(target.template, target.interface) is not None:
+            return "completions", text_body(model, first.messages[-1].text, parameters)
         return "chat", chat_body(model, first.messages, parameters)
+    if isinstance(first, Text) and target.interface == "chat":
+        return "chat", chat_body(model, (Message("user", first.prompt),), parameters)
     prompt = first.prompt if isinstance(first, Text) else first.context
     return "completions", text_body(model, prompt, parameters)
 
 
-def _find_model(answer: Answer, base_url: str, model: str) -> Mapping[str, Any] | None:
+def _find_model(answer: Answer, target: Target) -> Mapping[str, Any] | None:
+    base_url, model, named = target.base_url, target.model, target.named
+    if answer.status in NO_ROUTE and base_url.endswith(_REQUESTS):
+        api = base_url.removesuffix("/completions").removesuffix("/chat")
+        raise UsageError(
+            f"{named.base_url}: {base_url} is the path of a request, not the API's "
+            f"({base_url}/models: {describe(answer)}); end it before that: {api}"
+        )
     if answer.status is None:
         raise EndpointError(
             f"{base_url} cannot be reached ({describe(answer)}); "
-            "start the server, or correct --base-url"
+            f"start the server, or correct {named.base_url}"
         )
     if answer.status in (401, 403):
         raise EndpointError(
             f"{base_url} refuses the key ({describe(answer)}); "
-            "export the right one and name its variable with --api-key-env"
+            f"export the right one and name its variable with {named.key}"
         )
     entries = answer.body.get("data") if isinstance(answer.body, Mapping) else None
     if answer.status != 200 or not isinstance(entries, list):
@@ -126,13 +151,12 @@ def _find_model(answer: Answer, base_url: str, model: str) -> Mapping[str, Any] 
     }
     plain = model.rpartition("@")[0] or model  # a profile need not be listed
     if listed and model not in listed and plain not in listed:
-        raise EndpointError(
-            f"--model: {base_url} has no model {model!r}; {nearest_names(model, list(listed))}"
-        )
+        hint = nearest_names(model, list(listed))
+        raise EndpointError(f"{named.model}: {base_url} has no model {model!r}; {hint}")
     return listed.get(model, listed.get(plain))
 
 
-def _check_sight(entry: Mapping[str, Any] | None, first: Ask, model: str) -> None:
+def _check_sight(entry: Mapping[str, Any] | None, first: Ask, target: Target) -> None:
     """Check that a model that is to be shown images takes some, where its entry says what it takes.
 
     `architecture.input_modalities` is llama.cpp's (and OpenRouter's) list.
@@ -141,8 +165,9 @@ def _check_sight(entry: Mapping[str, Any] | None, first: Ask, model: str) -> Non
     takes = architecture.get("input_modalities") if isinstance(architecture, Mapping) else None
     if not isinstance(takes, list) or "image" in takes or not _shows_images(first):
         return
+    taken = " and ".join(map(str, takes)) or "nothing"
     raise UsageError(
-        f"--model: {model} takes {' and '.join(map(str, takes)) or 'nothing'}, and no images; "
+        f"{target.named.model}: {target.model} takes {taken}, and no images; "
         "choose a model that sees, or a task without images"
     )
 
@@ -163,10 +188,52 @@ def _record(answer: Answer) -> Mapping[str, Any] | None:
     return None
 
 
-def _profile_message(profile: str, answer: Answer) -> str:
+def _check_known(answer: Answer, target: Target) -> None:
+    """Check that a proxy, if it is one, has the model, and the profile in the model's name.
+
+    Raises:
+        UsageError: it has not.
+
+    """
+    error = answer.body.get("error") if isinstance(answer.body, Mapping) else None
+    code = error.get("code") if isinstance(error, Mapping) else None
+    if answer.request_id and code in ("model_not_found", "profile_not_found"):
+        raise UsageError(
+            f"{target.named.model}: the proxy does not take {target.model!r}: "
+            f"{error_text(answer.body)}"
+        )
+
+
+def _check_refused(record: Mapping[str, Any], target: Target) -> None:
+    """Check that the proxy would not refuse the run's first request for one of its parameters.
+
+    Raises:
+        UsageError: it would; the message has each parameter, its value, the reason and the fix.
+
+    """
+    refused = [
+        f"{name}: {_value(entry)}{entry.get('reason', 'it is refused')}"
+        for name, entry in record["parameters"].items()
+        if isinstance(entry, Mapping) and entry.get("action") == "refused"
+    ]
+    if not refused:
+        return
+    lax = " Or ask in the mode report." if target.mode == "strict" else ""
+    raise UsageError(
+        f"{target.named.model}: the proxy refuses this request to {target.model}: "
+        f"{' '.join(refused)}{lax}"
+    )
+
+
+def _value(entry: Mapping[str, Any]) -> str:
+    value = entry.get("requested", entry.get("resolved"))
+    return "" if value is None else f"{value!r} cannot be honoured: "
+
+
+def _profile_message(profile: str, answer: Answer, option: str) -> str:
     if answer.request_id:
-        return f"--profile: the proxy does not take {profile!r}: {error_text(answer.body)}"
+        return f"{option}: the proxy does not take {profile!r}: {error_text(answer.body)}"
     return (
-        f"--profile: {profile!r} is unknown, and the endpoint is no Evenhand proxy that could "
+        f"{option}: {profile!r} is unknown, and the endpoint is no Evenhand proxy that could "
         f"know it; {nearest_names(profile, sorted(PROFILES))}, or use --set NAME=VALUE"
     )

@@ -12,7 +12,8 @@ Where an engine gives which figure is the table `TOLD`, read from the engines' s
   only kept for reuse count as free. `process_resident_memory_bytes` is of the process that serves
   HTTP; the model is in another one.
 - **llama.cpp** tells at `/slots` how many tokens each busy slot holds, and how many it has room
-  for. It tells no bytes.
+  for. It tells no bytes. A slot whose task has not begun still tells the prompt before it; that
+  does not count.
 - A proxy shows metrics of its own, not the engine's: ask the engine itself.
 
 The figures are of the whole engine: of all requests under way, also of somebody else's. They are
@@ -81,24 +82,35 @@ class Series:
 class Entry:
     """A number in a JSON document, by a dotted name; `*` stands for each element of a list.
 
-    `when` names a field beside the last one that must be true.
+    `when` names a field beside the last one that must be true. `begun` names counts beside it: if
+    they are there and all of them are 0, what the place holds is of an earlier request. `alone`
+    takes the number only where the list has one element.
     """
 
     path: str
     name: str
     unit: float = 1.0
     when: str = ""
+    begun: tuple[str, ...] = ()
+    alone: bool = False
 
     def read(self, body: Any) -> list[float]:
         """Give the figure of each part; a place with nothing under way holds nothing."""
         *above, last = self.name.split(".")
-        found = []
-        for holder in _reached(body, above):
-            if self.when and self.when in holder and not holder[self.when]:
+        found, holders = [], _reached(body, above)
+        if self.alone and len(holders) != 1:
+            return []
+        for holder in holders:
+            idle = self.when and self.when in holder and not holder[self.when]
+            if idle or not self._has_begun(holder):
                 found.append(0.0)
             elif (value := _number(holder.get(last))) is not None:
                 found.append(value * self.unit)
         return found
+
+    def _has_begun(self, holder: Mapping[str, Any]) -> bool:
+        counts = [_number(holder.get(name)) for name in self.begun]
+        return not counts or None in counts or any(counts)
 
 
 def _reached(body: Any, steps: list[str]) -> list[Mapping[str, Any]]:
@@ -180,10 +192,19 @@ TOLD: Final[Mapping[str, Mapping[str, tuple[Place, ...]]]] = {
         "process_bytes": (Series("/metrics", "process_resident_memory_bytes"),),
     },
     # llama.cpp tools/server/server-context.cpp, server_slot::to_json; what a slot holds grows with
-    # its answer, and an idle slot's prefix is only kept for reuse
+    # its answer, an idle slot's prefix is only kept for reuse, and so is that of a slot whose task
+    # waits for room in a batch: it tells the prompt of the task before, with both counts at 0.
+    # Slots that share one cache each tell the whole of it, and nothing tells whether they do.
     "llamacpp": {
-        "kv_tokens": (Entry("/slots", "*.n_prompt_tokens", when="is_processing"),),
-        "kv_capacity": (Entry("/slots", "*.n_ctx"),),
+        "kv_tokens": (
+            Entry(
+                "/slots",
+                "*.n_prompt_tokens",
+                when="is_processing",
+                begun=("n_prompt_tokens_processed", "n_prompt_tokens_cache"),
+            ),
+        ),
+        "kv_capacity": (Entry("/slots", "*.n_ctx", alone=True),),
     },
 }
 """Engine to figure to the places where it may stand, the best first."""
@@ -276,19 +297,24 @@ class Watch:
         self._client, self._engine, self._busy = client, engine, busy
         self._places: dict[str, Place] = {}
         self._parts: dict[str, Memory] = {}
+        self._part: str | None = None
 
     @property
     def memory(self) -> EngineMemory:
         """What has been seen so far."""
-        if not _HELD & self._places.keys():
+        if not self._told:
             return EngineMemory(f"not told by the engine ({self._engine})")
         if not self._parts:
             return EngineMemory(f"not seen: no request was under way at any look ({self._engine})")
         paths = dict.fromkeys(place.path for place in self._places.values())
         return EngineMemory(f"{self._engine}: {' and '.join(paths)}", dict(self._parts))
 
+    @property
+    def _told(self) -> bool:
+        return bool(_HELD & self._places.keys())
+
     async def _find(self) -> None:
-        """Find out where the engine tells which figure; each path is asked once."""
+        """Find out where the engine tells which figure; each path is asked once at a time."""
         figures = TOLD.get(self._engine, {})
         bodies: dict[str, Any] = {}
         for name, places in figures.items():
@@ -314,14 +340,18 @@ class Watch:
 
     @asynccontextmanager
     async def during(self, part: str) -> AsyncIterator[None]:
-        """Look now and then for as long as one part of the run is asked."""
-        if not _HELD & self._places.keys():
-            await self._find()  # some engines have no figure before their first request
-        told = _HELD & self._places.keys()
-        looking = asyncio.create_task(self._keep_looking(part)) if told else None
+        """Look now and then for as long as one part of the run is asked.
+
+        A look counts for the part if its requests were under way when it began and when it ended.
+        """
+        if not self._told:
+            await self._find()
+        self._part = part
+        looking = asyncio.create_task(self._keep_looking(part)) if self._engine in TOLD else None
         try:
             yield
         finally:
+            self._part = None
             if looking is not None:
                 looking.cancel()
                 await asyncio.wait([looking])
@@ -333,8 +363,10 @@ class Watch:
             pause = min(EVERY_S, 2 * pause)
             if not self._busy():
                 continue
+            if not self._told:
+                await self._find()  # some engines have no figure before their first request
             seen = await self.look()
-            if seen is not None:
+            if seen is not None and self._part == part and self._busy():
                 self._parts[part] = self._parts.get(part, Memory()).most(seen)
 
 

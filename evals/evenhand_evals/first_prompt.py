@@ -8,7 +8,7 @@ is to show.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from evenhand_evals.asking import PREFILL
 from evenhand_evals.run import load_data, order
@@ -17,6 +17,8 @@ from evenhand_evals.templates import template_of
 from evenhand_evals.tokens import Asked, tokenise
 from evenhand_evals.types import Ask, Chat, Likelihood, Message, Task, Text
 
+SHOWN_URL: Final = 80
+
 
 @dataclass(frozen=True, slots=True)
 class FirstPrompt:
@@ -24,7 +26,8 @@ class FirstPrompt:
 
     `text` is the prompt as the engine gets it, None where only the server knows it; `told_by` says
     who wrote it. `tokens` are its ids, without those that the engine puts before any text; None
-    where nothing tells them. `continuations` are the texts whose likelihood is asked for.
+    where nothing tells them. `continuations` are the texts whose likelihood is asked for. `images`
+    has a line for each image, in order.
     """
 
     item: str
@@ -35,6 +38,23 @@ class FirstPrompt:
     tokens: tuple[int, ...] | None
     continuations: tuple[str, ...]
     parameters: Mapping[str, Any]
+    images: tuple[str, ...] = ()
+
+
+def image_lines(message: Message) -> tuple[str, ...]:
+    """Give a line for each image of a message: its type and its size, or where it is."""
+    parts = () if isinstance(message.content, str) else message.content
+    return tuple(_image(part) for part in parts if part.get("type") == "image_url")
+
+
+def _image(part: Mapping[str, Any]) -> str:
+    link = part.get("image_url")
+    url = str(link.get("url") if isinstance(link, Mapping) else link)
+    head, base64, data = url.partition(";base64,")
+    if not base64 or not head.startswith("data:"):
+        return f"[image: {url if len(url) <= SHOWN_URL else url[:SHOWN_URL] + '...'}]"
+    size = len(data) * 3 // 4 - data.count("=", -2)
+    return f"[image: {head.removeprefix('data:')}, {size} bytes]"
 
 
 def first_prompt(task: Task, settings: RunSettings) -> FirstPrompt:
@@ -53,18 +73,23 @@ def shown_prompt(item: str, ask: Ask, target: Target, budget: int) -> FirstPromp
     """Give how an ask looks to a model at an endpoint."""
     decoding = decide(target.profile, target.parameters, budget)
     asked = Asked(target.base_url, target.model, api_key(target.key_variable))
+    messages = ask.messages if isinstance(ask, Chat) else ()
+    images = tuple(line for each in messages for line in image_lines(each))
     text, told_by, tokens = _text(ask, target, asked)
-    if text is not None and tokens is None:
+    if text is None and images:
+        told_by = "the server, which tells no text of a chat with images"
+    if text is not None and tokens is None and not images:
         tokens = tokenise(asked.root, target.model, text)
     return FirstPrompt(
         item,
         "likelihood" if isinstance(ask, Likelihood) else _interface(ask, target),
-        ask.messages if isinstance(ask, Chat) else (),
+        messages,
         text,
         told_by,
         tuple(tokens) if tokens is not None else None,
         ask.continuations if isinstance(ask, Likelihood) else (),
         {} if isinstance(ask, Likelihood) else decoding.beside(ask.fields, 0),
+        images,
     )
 
 

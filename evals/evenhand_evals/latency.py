@@ -1,9 +1,10 @@
 """How fast streamed answers came: the time to the first token, and the time for each one after it.
 
 The first token is the first chunk with content, thinking or a call of a tool, counted from when the
-request went out. The time per output token is what the answer took from there to its end, for each
-further token that the endpoint reported; tokens that it counts and does not send (hidden thinking)
-make it look faster than it is. Answers of the cache have no times.
+client turned to the request: the first one on a connection has the making of it in its time. The
+time per output token is what the answer took from there to its end, for each further token that the
+endpoint reported; tokens that it counts and does not send (hidden thinking) make it look faster
+than it is. Answers of the cache have no times.
 """
 
 from collections.abc import Iterable, Sequence

@@ -25,8 +25,9 @@ FORCED_BIAS: Final = 100
 llama.cpp reports is that before any bias."""
 
 
-EVERY_TOKEN: Final = 1 << 20
-"""More tokens than any vocabulary has: llama.cpp then gives all that there are."""
+CANDIDATES: Final = (500, 1 << 20)
+"""How many likely tokens are asked for: more than any vocabulary has if the first do not do, as the
+answer then has megabytes."""
 _PROBES: Final = "qzxjkvwybf"
 
 
@@ -78,6 +79,7 @@ def generate(model: str, ask: Likelihood) -> Asked:
 
 def forced(model: str, ask: Likelihood) -> Asked:
     """Make llama.cpp's `/completions` draw each token of a continuation, one request for each."""
+    plain = (yield from _tokens(model, "0", special=False))[-1]
     texts = []
     for prompt in _prompts(ask):
         tokens = yield from _tokens(model, prompt, special=True)
@@ -89,7 +91,7 @@ def forced(model: str, ask: Likelihood) -> Asked:
         logprobs: list[float | None] = [None] * begin
         leads: list[bool | None] = [None] * begin
         for place in range(begin, len(whole)):
-            logprob, leading = yield from _forced_token(model, whole[:place], whole[place])
+            logprob, leading = yield from _forced_token(model, whole[:place], whole[place], plain)
             logprobs.append(logprob)
             leads.append(leading)
         found.append(Scored(tuple(whole), tuple(logprobs), tuple(leads)))
@@ -97,24 +99,21 @@ def forced(model: str, ask: Likelihood) -> Asked:
 
 
 def _forced_token(
-    model: str, before: Sequence[int], token: int
+    model: str, before: Sequence[int], token: int, plain: int
 ) -> Generator[Outgoing, Any, tuple[float, bool]]:
-    """Give a token's logarithm, and whether it leads."""
+    """Give a token's logarithm, and whether it leads; `plain` is a token that is no mere part."""
     told = yield from _drawn(model, before, token)
     if told is not None:
         top = told.get("top_logprobs") or []
         return float(told["logprob"]), bool(top) and top[0].get("id") == token
     # llama.cpp withholds a token that is part of a character (common in Chinese), but it is among
     # the candidates for the place of any other.
-    whole = (yield from _tokens(model, "0", special=False))[-1]
-    told = yield from _drawn(model, before, whole, EVERY_TOKEN)
-    return _listed(told["top_logprobs"] if told else (), token)
-
-
-def _listed(candidates: Sequence[Mapping[str, Any]], token: int) -> tuple[float, bool]:
-    for candidate in candidates:
-        if candidate.get("id") == token:
-            return float(candidate["logprob"]), candidate is candidates[0]
+    for count in CANDIDATES:
+        told = yield from _drawn(model, before, plain, count)
+        listed: list[Mapping[str, Any]] = told["top_logprobs"] if told else []
+        for candidate in listed:
+            if candidate.get("id") == token:
+                return float(candidate["logprob"]), candidate is listed[0]
     raise AnswerUnreadable(f"llama.cpp did not list the token {token} among all candidates")
 
 

@@ -16,8 +16,9 @@ from evenhand_evals.types import Estimate
 MIB: Final = float(1 << 20)
 NOTHING = "·"
 UNTOLD = "not told by the engine"
-UNSEEN = "not seen: no request at any look"
+UNSEEN = "not seen: no request of this length at any look"
 UNANSWERED = "no answer could be scored"
+UNASKED = "not asked, for --limit, or no answer could be scored"
 
 Cell = Estimate | str
 
@@ -80,7 +81,7 @@ def _row(
 ) -> tuple[Cell, ...]:
     cells = tuple(metrics.get(f"{begun} at {length}", NOTHING) for begun in shown.values())
     if f"accuracy at {length}" not in metrics:
-        cells = (UNANSWERED, *cells[1:])
+        cells = (UNANSWERED if manifest.limit is None else UNASKED, *cells[1:])
     parts = manifest.memory.parts if manifest.memory else {}
     return (*cells, UNSEEN if parts and length not in parts else held(parts.get(length)))
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from evenhand_evals.errors import DataError, UsageError
-from evenhand_evals.own_prompt import Row, check_fields, template
-from evenhand_evals.own_reading import value_of
+from evenhand_evals.own_prompt import LETTERS, Row, check_fields, template
+from evenhand_evals.own_reading import MOST_LETTERS, normaliser, value_of
 from evenhand_evals.own_task_file import RESPONSE, Drawing, OwnTask
 from evenhand_evals.pictures_files import image_url, read_image
 from evenhand_evals.sampling import stratified
@@ -45,7 +45,10 @@ def _images(own: OwnTask, row: Row, folder: Path) -> tuple[bytes, ...]:
 
 
 def _digest(found: Found, rows: Sequence[Row]) -> str:
-    """Give the digest of the file and, where there are some, of the images, as lower-case hex."""
+    """Give the digest of the file and, where there are some, of the images, as lower-case hex.
+
+    Those of the worked examples count: other ones make other prompts.
+    """
     digest = sha256(found.data)
     for row in rows:
         for image in row.images:
@@ -63,17 +66,31 @@ def load_items(document: Document[OwnTask], folder: Path, source: DataSource) ->
     rows = _rows(own, found)
     shots, asked = _shots(document, folder, rows)
     _check_placeholders(document, rows, shots)
+    _check_target(document, rows)
     taken = {id(row) for row in asked}
     named = [(_name(own, row, number), row) for number, row in enumerate(rows, 1)]
     chosen = [(name, row) for name, row in named if id(row) in taken]
+    _check_names(own, chosen)
     if own.sampling is not None:
         chosen = _drawn(own.sampling, chosen, source.seed)
     samples = tuple(_sample(document, name, row, shots) for name, row in chosen)
-    return Dataset(samples, found.source, None, _digest(found, rows), "unknown")
+    return Dataset(samples, found.source, None, _digest(found, [*rows, *shots]), "unknown")
 
 
 def _name(own: OwnTask, row: Row, number: int) -> str:
     return f"row-{number}" if own.id_field is None else row.text(own.id_field)
+
+
+def _check_names(own: OwnTask, rows: Sequence[tuple[str, Row]]) -> None:
+    first: dict[str, Row] = {}
+    for name, row in rows:
+        known = first.setdefault(name, row)
+        if known is not row:
+            line = known.where.rpartition(", ")[2]
+            raise DataError(
+                f"{row.where}: the field {own.id_field!r} is {name!r}, as in {line}; "
+                "make ids unique"
+            )
 
 
 def _drawn(drawing: Drawing, rows: Sequence[tuple[str, Row]], seed: int) -> list[tuple[str, Row]]:
@@ -129,6 +146,19 @@ def _check_placeholders(
             raise document.error(key, str(error)) from error
 
 
+def _check_target(document: Document[OwnTask], rows: Sequence[Row]) -> None:
+    """Say that the key is missing, where its default is a field of no row."""
+    own = document.value
+    unnamed = "target" not in document.lines and own.metric.kind != "judge"
+    if unnamed and not any(own.target in row.values for row in rows):
+        known = ", ".join(sorted({name for row in rows for name in row.values})[:12]) or "none"
+        raise document.error(
+            "target",
+            f"missing in the task file, and the data has no field {own.target!r}; name the field "
+            f"with the right answer; known are: {known}",
+        )
+
+
 def _sample(document: Document[OwnTask], name: str, row: Row, shots: Sequence[Row]) -> Sample:
     own = document.value
     metadata = {"row": row.where}
@@ -155,6 +185,7 @@ def _targets(own: OwnTask, row: Row) -> list[str]:
         targets = list(row.texts(own.target))
     else:
         targets = [row.text(own.target)]
+    letters = _letters(own, row)
     for target in targets:
         if own.metric.kind == "number" and value_of(target) is None:
             raise DataError(f"{row.where}: the field {own.target!r} is {target!r}, not a number")
@@ -163,7 +194,34 @@ def _targets(own: OwnTask, row: Row) -> list[str]:
             raise DataError(
                 f"{row.where}: the field {own.target!r} is {target!r}, none of {list(labels)}"
             )
+        alike = normaliser(own.metric)
+        if letters and alike(target) not in map(alike, letters):
+            raise DataError(
+                f"{row.where}: the field {own.target!r} is {target!r}, none of the letters that "
+                f"can be read, {', '.join(letters)}"
+            )
     return targets
+
+
+def _letters(own: OwnTask, row: Row) -> str:
+    """Give the letters that can be read in an answer to a row, none if answers are read otherwise.
+
+    Raises:
+        DataError: the prompt shows more options than are read.
+
+    """
+    if own.extraction.kind != "choice_letter":
+        return ""
+    most = own.extraction.options
+    shown = {name: len(row.texts(name)) for name in template(own.prompt).lettered}
+    for name, count in shown.items():
+        if count > most:
+            fix = f"set it to {count}" if count <= MOST_LETTERS else f"show {MOST_LETTERS} at most"
+            raise DataError(
+                f"{row.where}: the field {name!r} has {count} options, but extraction.options is "
+                f"{most}; {fix}"
+            )
+    return LETTERS[: max(shown.values(), default=most)]
 
 
 def _judged(own: OwnTask, row: Row) -> dict[str, Any]:

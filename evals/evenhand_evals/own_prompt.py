@@ -92,6 +92,11 @@ class Template:
         """The fields that are named, each once."""
         return tuple(dict.fromkeys(each[0] for each in self.pieces if isinstance(each, tuple)))
 
+    @property
+    def lettered(self) -> tuple[str, ...]:
+        """The fields whose entries are written after letters."""
+        return tuple(each[0] for each in self.pieces if isinstance(each, tuple) and each[1])
+
     def fill(self, row: Row) -> str:
         """Write the text with a row's fields.
 

@@ -111,7 +111,9 @@ def check_own_task(document: Document[OwnTask]) -> None:
     for key in ("prompt", "system", "choice"):
         template_at(document, key, getattr(own, key))
     if own.max_tokens < 1:
-        raise document.error("max_tokens", f"{own.max_tokens} is below 1")
+        raise document.error(
+            "max_tokens", f"{own.max_tokens} is below 1; write 1 or more, or leave it out"
+        )
     try:
         check_extraction(own.extraction)
     except UsageError as error:
@@ -133,7 +135,9 @@ def _check_unread(document: Document[OwnTask]) -> None:
     own = document.value
     for key in _UNREAD[own.interface]:
         if key in document.lines:
-            raise document.error(key, f"the interface {own.interface} does not read it")
+            raise document.error(
+                key, f"the interface {own.interface} does not read it; leave it out"
+            )
     kinds = {
         "metric": (own.metric.kind, _OF_METRIC),
         "extraction": (own.extraction.kind, _OF_EXTRACTION),
@@ -144,9 +148,12 @@ def _check_unread(document: Document[OwnTask]) -> None:
             if key != path and "." not in key and key not in ("kind", *known.get(kind, ())):
                 raise document.error(path, f"{kind} does not read it; leave it out")
     if own.metric.tolerance < 0:
-        raise document.error("metric.tolerance", f"{own.metric.tolerance:g} is below 0")
+        raise document.error(
+            "metric.tolerance", f"{own.metric.tolerance:g} is below 0; write 0 or more"
+        )
     if not 0 < own.metric.threshold <= 1:
-        raise document.error("metric.threshold", "is not above 0 and at most 1")
+        shown = f"{own.metric.threshold:g}"
+        raise document.error("metric.threshold", f"{shown} is not above 0 and at most 1")
 
 
 def _check_judge(document: Document[OwnTask]) -> None:
@@ -160,6 +167,13 @@ def _check_judge(document: Document[OwnTask]) -> None:
         raise document.error(
             "metric.scale", f"[{shown}] is no lowest and highest mark; write [1, 10]"
         )
+    if "[[" not in metric.prompt:
+        low, high = metric.scale[0], metric.scale[-1]
+        raise document.error(
+            "metric.prompt",
+            "asks for no mark in the form [[n]], and no other is read; add for example: "
+            f"End with a mark from [[{low:g}]] to [[{high:g}]].",
+        )
     for key in ("extraction", "target"):
         if key in document.lines:
             raise document.error(key, "the metric judge does not read it; leave it out")
@@ -169,7 +183,7 @@ def _check_drawing(document: Document[OwnTask], drawing: Drawing) -> None:
     if (drawing.size is None) == (drawing.share is None):
         raise document.error("sampling", "needs size or share, and one of them only")
     if drawing.size is not None and drawing.size < 1:
-        raise document.error("sampling.size", f"{drawing.size} is below 1")
+        raise document.error("sampling.size", f"{drawing.size} is below 1; write 1 or more")
     if drawing.share is not None and not 0 < drawing.share <= 1:
         raise document.error("sampling.share", f"{drawing.share} is not above 0 and at most 1")
 
@@ -180,7 +194,7 @@ def _check_examples(document: Document[OwnTask], examples: Examples) -> None:
     for key in ("first", "count"):
         value = getattr(examples, key)
         if value is not None and value < 1:
-            raise document.error(f"examples.{key}", f"{value} is below 1")
+            raise document.error(f"examples.{key}", f"{value} is below 1; write 1 or more")
     if examples.count is not None and examples.first is not None:
         raise document.error("examples.count", "is of a file; first says how many already")
     template_at(document, "examples.answer", examples.answer)

@@ -29,11 +29,12 @@ def media_type(data: bytes) -> str | None:
 def read_image(text: str, folder: Path, where: str, name: str = "image") -> bytes:
     """Read an image that a row names in the field `name`: a `data:` URL, or a path.
 
-    The path may be relative to `folder`.
+    The path is relative to `folder` and leads nowhere else, not even by a link, so that a data set
+    of somebody else's sends no file of yours to a model.
 
     Raises:
-        DataError: naming the place, the value and the fix: there is no such file, it is no image,
-            or too large; an address on the web, which might change from run to run.
+        DataError: naming the place, the value and the fix: there is no such file there, it is no
+            image, or too large; an address on the web, which might change from run to run.
 
     """
     shown = f"{where}: the field {name!r} is {text[:80]!r}"
@@ -45,19 +46,23 @@ def read_image(text: str, folder: Path, where: str, name: str = "image") -> byte
     if len(data) > MOST_BYTES:
         raise DataError(f"{shown}, with {len(data)} bytes; scale it down to {MOST_BYTES} at most")
     if media_type(data) is None:
-        begins = data[:8].hex(" ") or "nothing"
-        raise DataError(f"{shown}, which begins with {begins}: no PNG, JPEG, GIF or WebP")
+        raise DataError(f"{shown}, which is no PNG, JPEG, GIF or WebP; save it as one of them")
     return data
 
 
 def _file(text: str, folder: Path, shown: str) -> bytes:
     path = folder / text
+    keep = f"keep the image in the data's own folder, {folder}, and name it from there"
+    if Path(text).is_absolute():
+        raise DataError(f"{shown}, an absolute path; {keep}")
     try:
+        if not path.resolve().is_relative_to(folder.resolve()):
+            raise DataError(f"{shown}, which leads out of the data's folder; {keep}")
         if path.stat().st_size > MOST_BYTES:
             size = path.stat().st_size
             raise DataError(f"{shown}, with {size} bytes; scale it down to {MOST_BYTES} at most")
         return path.read_bytes()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RuntimeError) as error:  # the last is a loop of links
         reason = getattr(error, "strerror", None) or str(error)
         raise DataError(f"{shown}, and {path} cannot be read: {reason}") from error
 

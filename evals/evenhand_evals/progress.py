@@ -32,9 +32,14 @@ Reporting = Callable[[str, int, Sequence[Brief]], Reporter]
 
 
 def format_score(score: Estimate | None) -> str:
-    """Write a score and its interval in points: `83.2 [79.9, 86.1]`, or `no score yet`."""
+    """Write a score and its interval in points: `83.2 [79.9, 86.1]`, or `no score yet`.
+
+    A score without an interval stands alone.
+    """
     if score is None:
         return "no score yet"
+    if score.method == "none":
+        return score.text()
     _, low, high = score.shown
     return f"{score.text()} [{score.text(low)}, {score.text(high)}]"
 
@@ -62,8 +67,9 @@ class _Tally:
         return self._fresh / max(time.monotonic() - self._begun, 1e-9)
 
     def line(self) -> str:
-        score = format_score(headline_of(self._values.values()))
-        return f"{self.rate:.1f}/s, score {score}, {self._failed} failed"
+        found = headline_of(self._values.values())
+        score = f"score {format_score(found)}" if found else format_score(None)
+        return f"{self.rate:.1f}/s, {score}, {self._failed} failed"
 
 
 class BarReporter:

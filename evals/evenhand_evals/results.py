@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -135,11 +135,15 @@ def headline_of(values: Collection[Sequence[float]]) -> Estimate | None:
 
 def _named_means(records: Sequence[Brief]) -> dict[str, Estimate]:
     values: dict[str, dict[str, list[float]]] = defaultdict(lambda: defaultdict(list))
+    graded: set[str] = set()
     for record in records:
         for name, value in record.score.metrics.items() if record.score else ():
             values[name][record.item].append(float(value))
+            if not isinstance(value, bool):
+                graded.add(name)
     return {
-        name: Estimate.of(mean(list(items.values())), len(items)) for name, items in values.items()
+        name: Estimate.of(mean(list(items.values()), graded=name in graded), len(items))
+        for name, items in values.items()
     }
 
 
@@ -217,8 +221,11 @@ _HEEDED = frozenset(("passed", "renamed", "converted", "defaulted", "injected"))
 def _unheeded(manifest: Manifest) -> tuple[str, ...]:
     """Say which decoding parameters were asked for and are not what acted."""
     record = manifest.decoding.record or {}
+    entries = dict(record.get("parameters", {}))
+    refused = {name: each for name, each in entries.items() if each.get("action") == "refused"}
     lines = []
-    for name, entry in dict(record.get("parameters", {})).items():
+    # Of a request that is refused nothing is sent: the others are dropped for its sake alone.
+    for name, entry in (refused or entries).items():
         if "requested" not in entry or entry["requested"] is None:
             continue
         heeded = entry.get("action", "passed") in _HEEDED and entry.get("evidence") != "unknown"
@@ -268,6 +275,18 @@ def _warnings(
     return tuple(lines)
 
 
+TIMES_OF: Final = "the times of streams are of"
+"""What a warning begins with that says of how few answers they are."""
+
+
+def _timed(manifest: Manifest, times: Latency | None, cached: int) -> tuple[str, ...]:
+    if not manifest.stream or not cached:
+        return ()
+    timed = times.first_token.n if times else 0
+    why = "those kept from an earlier run have none; --no-cache asks and times all of them"
+    return (f"{TIMES_OF} {timed} answers: {why}",)
+
+
 def _whole(manifest: Manifest, records: Sequence[Brief]) -> Mapping[str, Estimate]:
     """Give the metrics that only the whole set has."""
     scored = [
@@ -294,6 +313,8 @@ def sum_up(manifest: Manifest, records: Sequence[Brief]) -> Result:
     fingerprints = _fingerprints(records)
     table = OVERVIEWS.get(manifest.task.aggregate or "")
     overview = table(manifest, whole) if table and records else None
+    times = latency(each for record in records for each in record.pulses)
+    cached = sum(record.cached for record in records)
     return Result(
         headline=manifest.task.headline,
         score=score,
@@ -318,11 +339,12 @@ def sum_up(manifest: Manifest, records: Sequence[Brief]) -> Result:
                 fingerprints,
                 len(records),
                 manifest.planned,
-                sum(record.cached for record in records),
+                cached,
             ),
+            *_timed(manifest, times, cached),
         ),
         overview=overview,
-        latency=latency(each for record in records for each in record.pulses),
+        latency=times,
     )
 
 

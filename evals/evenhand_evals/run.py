@@ -77,11 +77,15 @@ def load_data(task: Task, settings: RunSettings) -> Dataset:
     """
     check_options(task, settings.options)
     dataset = task.load(settings.source)
-    ids = {sample.id for sample in dataset.samples}
-    if not ids:
+    if not dataset.samples:
         raise DataError(f"{dataset.source} holds no items; name another data set with --data")
-    if len(ids) < len(dataset.samples):
-        raise DataError(f"{dataset.source} holds two items with the same id; make ids unique")
+    ids: set[str] = set()
+    for sample in dataset.samples:
+        if sample.id in ids:
+            raise DataError(
+                f"{dataset.source} holds two items with the id {sample.id!r}; make ids unique"
+            )
+        ids.add(sample.id)
     return dataset
 
 
@@ -329,4 +333,5 @@ async def _open(
     write_manifest(settings.out, manifest)
     progress = reporting(f"{task.name} {manifest.sent_model}", manifest.planned, kept)
     pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count())) if task.runs_code else None
-    return Session(task, model, judge, log, progress, Streak(), pool), manifest, todo
+    streak = Streak(answered=bool(kept))
+    return Session(task, model, judge, log, progress, streak, pool), manifest, todo

@@ -8,10 +8,12 @@ from functools import partial
 
 from evenhand_evals.asking import interview
 from evenhand_evals.client import REJECTED, Exchange
+from evenhand_evals.endpoint import NO_ROUTE
 from evenhand_evals.errors import AnswerUnreadable, EndpointError, EvalError, UsageError
 from evenhand_evals.judge import verdict
 from evenhand_evals.log import LogWriter, Record
 from evenhand_evals.progress import Reporter
+from evenhand_evals.settings import BY_OPTIONS, Named
 from evenhand_evals.speaker import Speaker
 from evenhand_evals.transcript import Transcript
 from evenhand_evals.types import Reply, Sample, Score, Task
@@ -24,32 +26,64 @@ Job = tuple[Sample, int]
 
 
 class Streak:
-    """Ends a run whose endpoint has stopped answering, rather than failing every sample left."""
+    """Ends a run whose endpoint does not answer, rather than failing every sample left.
 
-    def __init__(self) -> None:
+    A request that is rejected says nothing of the next one: the prompt may be too long. Where every
+    one so far was rejected in the same words, the next will be too. `answered` says that a sample
+    of the run has been answered before.
+    """
+
+    def __init__(self, *, answered: bool = False) -> None:
         self._length = 0
+        self._answered = {BY_OPTIONS} if answered else set[Named]()
+        self._rejected: list[str] = []
 
-    def see(self, exchange: Exchange) -> None:
-        """Count a failure, or begin anew.
+    def answered(self, named: Named) -> None:
+        """Note that an endpoint gave an answer."""
+        self._answered.add(named)
+
+    def see(self, exchange: Exchange, named: Named = BY_OPTIONS) -> None:
+        """Count a failure, or begin anew; `named` is how the user named the model that was asked.
 
         Raises:
-            EndpointError: that was one too many.
+            EndpointError: that was one too many, or the endpoint has no such path.
             UsageError: the model was sent images, and takes none.
 
         """
         if exchange.failure is not None and unseeing(exchange.answer.body):
             raise UsageError(
-                f"--model: the model takes no images: {exchange.failure}; "
+                f"{named.model}: the model takes no images: {exchange.failure}; "
                 "choose a model that sees, or a task without images"
             )
-        if exchange.failure is None or exchange.answer.status in REJECTED:
+        if exchange.failure is None:
+            self.answered(named)
             self._length = 0
+            return
+        if named not in self._answered and exchange.answer.status in NO_ROUTE:
+            raise EndpointError(
+                f"{named.base_url}: the first request was answered with {exchange.failure}; "
+                f"correct the URL (most end in /v1) or {named.model}"
+            )
+        if exchange.answer.status in REJECTED:
+            self._length = 0
+            self._reject(exchange.failure, named)
             return
         self._length += 1
         if self._length >= FAILURES_IN_A_ROW:
             raise EndpointError(
                 f"the endpoint failed {self._length} times in a row, last with: "
                 f"{exchange.failure}; what is done is kept: go on with --resume"
+            )
+
+    def _reject(self, failure: str, named: Named) -> None:
+        if named in self._answered:
+            return
+        self._rejected = [each for each in self._rejected if each == failure] + [failure]
+        if len(self._rejected) >= FAILURES_IN_A_ROW:
+            raise EndpointError(
+                f"{named.model}: all of the first {len(self._rejected)} requests were rejected "
+                f"alike, with: {failure}; change what is asked ({named.set}, {named.profile}, "
+                "--mode), or the model"
             )
 
 
@@ -86,13 +120,13 @@ class Session:
 
     async def _work(self, jobs: "asyncio.Queue[Job | None]") -> None:
         while (job := await jobs.get()) is not None:
-            record, last = await self._interview(*job)
+            record, last, asked = await self._interview(*job)
             self.log.append(record)
             self.progress.update(record)
-            self.streak.see(last)
+            self.streak.see(last, asked.target.named)
 
-    async def _interview(self, sample: Sample, repeat: int) -> tuple[Record, Exchange]:
-        """Ask everything that a sample asks, and judge what came of it."""
+    async def _interview(self, sample: Sample, repeat: int) -> tuple[Record, Exchange, Speaker]:
+        """Ask everything that a sample asks, judge it, and give what was asked last of whom."""
         follow = partial(self.task.follow, sample) if self.task.follow else None
         judge = self.judge.voice(repeat) if self.judge else None
         talk = interview(sample.first, (self.model.voice(repeat), judge), follow)
@@ -103,14 +137,15 @@ class Session:
             exchange = await asked.ask(outgoing, repeat, len(transcript))
             transcript.add(outgoing, exchange)
             if exchange.failure is not None:
-                return transcript.record(None, exchange.failure), exchange
+                return transcript.record(None, exchange.failure), exchange, asked
+            self.streak.answered(asked.target.named)
             try:
                 outgoing = talk.send(exchange.answer.body)
             except StopIteration as done:
                 score = await self._verdict(sample, done.value)
-                return transcript.record(score, None), exchange
+                return transcript.record(score, None), exchange, asked
             except AnswerUnreadable as error:
-                return transcript.record(None, str(error)), exchange
+                return transcript.record(None, str(error)), exchange, asked
 
     async def _verdict(self, sample: Sample, replies: Sequence[Reply]) -> Score:
         """Judge the answers; what runs programs does so in a thread, that asking may go on."""

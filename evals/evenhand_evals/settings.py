@@ -24,6 +24,26 @@ TIMEOUT = 600.0
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """What the user named a model by: the options, or the keys of a file, that errors are to name.
+
+    `key` is what names the variable of the endpoint's key.
+    """
+
+    base_url: str = "--base-url"
+    model: str = "--model"
+    key: str = "--api-key-env"
+    profile: str = "--profile"
+    set: str = "--set"
+
+
+BY_OPTIONS = Named()
+JUDGE_BY_OPTIONS = Named(
+    "--judge-url", "--judge-model", "--judge-api-key-env", "--judge-profile", "--judge-set"
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """A model at an endpoint, as it was asked for.
 
@@ -32,7 +52,7 @@ class Target:
     is known, so that none can act unseen. `engine` names the engine behind an endpoint that is no
     Evenhand proxy, `auto` asks it. `template` writes chats as prompts for `/completions`, `served`
     leaves that to the server. `interface` forces one where a task asks by another, None leaves the
-    task's own. `stream` has answers come as streams.
+    task's own. `stream` has answers come as streams. `named` says what errors are to blame.
     """
 
     base_url: str
@@ -46,6 +66,7 @@ class Target:
     template: str = "served"
     interface: Interface | None = None
     stream: bool = False
+    named: Named = BY_OPTIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,7 +236,7 @@ def check_options(task: Task, options: Mapping[str, str]) -> None:
             raise UsageError(f"--task-set {name}: {task.name} has no such option; {hint}")
 
 
-def api_key(variable: str) -> str | None:
+def api_key(variable: str, option: str = BY_OPTIONS.key) -> str | None:
     """Read the endpoint's key from the environment, None where there is none.
 
     Raises:
@@ -225,13 +246,13 @@ def api_key(variable: str) -> str | None:
     value = os.environ.get(variable)
     if not value and variable != DEFAULT_KEY_VARIABLE:
         raise UsageError(
-            f"--api-key-env: the environment variable {variable!r} is not set; "
+            f"{option}: the environment variable {variable!r} is not set; "
             "export it with the endpoint's key"
         )
     return value or None
 
 
-def normalise_url(text: str) -> str:
+def normalise_url(text: str, named: Named = BY_OPTIONS) -> str:
     """Give the base URL of the API: `/v1` is added where the URL has no path.
 
     Raises:
@@ -242,13 +263,13 @@ def normalise_url(text: str) -> str:
     host, _, path = rest.partition("/")
     if not separator or scheme not in ("http", "https") or not host:
         raise UsageError(
-            f"--base-url: {text!r} is not an http or https URL; "
+            f"{named.base_url}: {text!r} is not an http or https URL; "
             "write it as in http://127.0.0.1:8000/v1"
         )
     if "@" in host:
         raise UsageError(
-            "--base-url: a user or key inside the URL would be recorded; "
-            "put the key into an environment variable and name it with --api-key-env"
+            f"{named.base_url}: a user or key inside the URL would be recorded; "
+            f"put the key into an environment variable and name it with {named.key}"
         )
     path = path.strip("/")
     return f"{scheme}://{host}/{path or 'v1'}"

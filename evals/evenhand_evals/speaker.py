@@ -175,7 +175,7 @@ async def speaker(
 
     """
     decoding = decide(target.profile, target.parameters, budget)
-    key = api_key(target.key_variable)
+    key = api_key(target.key_variable, target.named.key)
     async with (
         Client(
             target.base_url,

@@ -31,6 +31,7 @@ FIRST: Final = 2
 
 DONE: Final = b"[DONE]"
 _END: Final = b"\n\n"
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _SAYS: Final = re.compile(rb'"(%s)":\s?"((?:[^"\\]|\\.)+)"' % "|".join(SAID).encode())
 
 
@@ -150,14 +151,17 @@ class Stream:
 
     def _take(self, events: list[bytes]) -> None:
         """Read whole events."""
+        if self.chunks == 0:
+            events[0] = events[0].removeprefix(_BYTE_ORDER_MARK)
         if self._mould is None:
             self._parse(events[:FIRST])
             events = events[FIRST:]
-        if self._mould is not None:
-            before, texts, events = self._mould.cast(events)
-            self._parse(before)
+        mould = self._mould
+        if mould is not None:
+            before, texts, events = mould.cast(events)
+            self._parse(before)  # which may learn another mould
             if texts and self.broken is None:
-                self._chunks.add_texts(self._mould.index, self._mould.field, texts)
+                self._chunks.add_texts(mould.index, mould.field, texts)
                 self.chunks += len(texts)
         self._parse(events)
 
@@ -215,5 +219,9 @@ def _data(event: bytes) -> bytes:
     """Give the data of an event, empty if it has none."""
     if b"\n" not in event:
         return event[5:].strip() if event.startswith(b"data:") else b""
-    lines = (line[5:] for line in event.split(b"\n") if line.startswith(b"data:"))
-    return b"\n".join(line.removeprefix(b" ") for line in lines).strip()
+    lines = event.split(b"\n")
+    told = (line[5:] for line in lines if line.startswith(b"data:"))
+    data = b"\n".join(line.removeprefix(b" ") for line in told).strip()
+    # An event of the kind `error` may hold nothing but what went wrong.
+    failed = any(line in (b"event: error", b"event:error") for line in lines)
+    return b'{"error":%b}' % data if failed and data and b'"error"' not in data else data

@@ -18,6 +18,7 @@ from evenhand_evals.settings import (
     CONCURRENCY,
     DEFAULT_KEY_VARIABLE,
     TIMEOUT,
+    Named,
     Target,
     nearest_names,
     normalise_url,
@@ -171,18 +172,36 @@ def read_suite(name: str) -> Document[Suite]:
         UsageError: there is none, or something in it cannot be used; with file, line and key.
 
     """
-    path = Path(name)
-    if path.suffix in SUFFIXES or path.exists():
-        document = read_yaml(path, Suite, WHAT)
+    if _is_file(name):
+        document = read_yaml(Path(name), Suite, WHAT)
     else:
-        known = shipped_suites()
-        if name not in known:
-            hint = nearest_names(name, known)
-            raise UsageError(f"SUITE: {name!r} is no file and no shipped suite; {hint}")
-        place = files("evenhand_evals").joinpath("datasets", FOLDER, f"{name}{SUFFIXES[0]}")
-        document = parse_yaml(place.read_text("utf-8"), f"{name}{SUFFIXES[0]}", Suite, WHAT)
+        document = parse_yaml(_shipped_text(name), f"{name}{SUFFIXES[0]}", Suite, WHAT)
     _check(document)
     return document
+
+
+def suite_text(name: str) -> str:
+    """Give the YAML of a suite, as `read_suite` finds it.
+
+    Raises:
+        UsageError: there is none, or something in it cannot be used.
+
+    """
+    read_suite(name)
+    return Path(name).read_text("utf-8") if _is_file(name) else _shipped_text(name)
+
+
+def _is_file(name: str) -> bool:
+    return Path(name).suffix in SUFFIXES or Path(name).exists()
+
+
+def _shipped_text(name: str) -> str:
+    known = shipped_suites()
+    if name not in known:
+        hint = nearest_names(name, known)
+        raise UsageError(f"SUITE: {name!r} is no file and no shipped suite; {hint}")
+    place = files("evenhand_evals").joinpath("datasets", FOLDER, f"{name}{SUFFIXES[0]}")
+    return place.read_text("utf-8")
 
 
 def _check(document: Document[Suite]) -> None:
@@ -274,9 +293,14 @@ def settings_of(
         try:
             parse_settings([f"{name}={orjson.dumps(value).decode()}"])
         except (UsageError, orjson.JSONEncodeError) as error:
-            message = str(error).removeprefix("--set ")
+            message = str(error).removeprefix("--set ").removeprefix(f"{name}: ")
             raise document.error(f"{key}.{name}", message) from error
     return values
+
+
+JUDGE_BY_KEYS = Named(
+    "judge.base_url", "judge.model", "judge.api_key_env", "judge.profile", "judge.set"
+)
 
 
 def judge_target(entry: JudgeEntry) -> Target:
@@ -290,4 +314,5 @@ def judge_target(entry: JudgeEntry) -> Target:
         entry.mode,
         entry.engine,
         entry.key_variable,
+        named=JUDGE_BY_KEYS,
     )

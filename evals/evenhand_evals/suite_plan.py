@@ -21,10 +21,15 @@ from evenhand_evals.suite_file import (
     concurrency_of,
     judge_target,
 )
+from evenhand_evals.suite_words import in_suite_words, located
 from evenhand_evals.types import Dataset, DataSource, Sample, Task
 from evenhand_evals.yaml_tree import Document
 
 _WORD = re.compile(r"[^\W_]+")
+NO_JUDGE = (
+    "needs a judge, and the suite names none; give --judge-url and --judge-model, or the suite "
+    "the key judge"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +43,19 @@ class Narrowing:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """One model on one task; `own_data` says that the suite itself names its data or options."""
+    """One model on one task; `own_data` says that the suite itself names its data or options.
+
+    `place` is that of the task among those of the suite. `located` puts a message of the run into
+    the suite's words, with file and line.
+    """
 
     model: ModelEntry
     entry: TaskEntry
     task: Task
     settings: RunSettings
     own_data: bool
+    place: int = 0
+    located: Callable[[str], str] = in_suite_words
 
     @property
     def name(self) -> str:
@@ -72,9 +83,16 @@ class LeftOut:
 
 
 def plan_suite(
-    document: Document[Suite], out: Path, cache: Path | None, narrowing: Narrowing
+    document: Document[Suite],
+    out: Path,
+    cache: Path | None,
+    narrowing: Narrowing,
+    *,
+    judging: bool = True,
 ) -> tuple[list[PlannedRun], list[LeftOut]]:
     """Give the runs of a suite, task by task, and the tasks that cannot be asked with it.
+
+    `judging` is false where nothing is asked, so that judged tasks need no judge.
 
     Raises:
         UsageError: a task is not known, an option is not the task's, or nothing is left to do.
@@ -83,15 +101,15 @@ def plan_suite(
     suite = document.value
     if not suite.models:
         raise document.error("models", "is missing; add one, or give --base-url and --model")
-    chosen = _narrowed(_tasks(document), narrowing)
+    tasks = _tasks(document)
+    places = {task.name: place for place, (_, task) in enumerate(tasks)}
     runs, left = [], []
-    for entry, task in chosen:
-        if task.judged and suite.judge is None:
-            left.append(LeftOut(task.name, "needs a judge, and the suite names none"))
+    for entry, task in _narrowed(tasks, narrowing):
+        if judging and task.judged and suite.judge is None:
+            left.append(LeftOut(task.name, NO_JUDGE))
             continue
-        runs += [
-            _run(document, out, cache, narrowing, model, entry, task) for model in suite.models
-        ]
+        made = [_run(document, out, cache, narrowing, model, entry, task) for model in suite.models]
+        runs += [replace(run, place=places[task.name]) for run in made]
     return runs, left
 
 
@@ -188,7 +206,7 @@ def _run(
     task: Task,
 ) -> PlannedRun:
     suite = document.value
-    entry = replace(entry, sampling=entry.sampling or suite.sampling)
+    said, entry = entry, replace(entry, sampling=entry.sampling or suite.sampling)
     limits = [entry.limit, entry.sampling.limit if entry.sampling else None, narrowing.limit]
     data = entry.data
     if data is not None and (Path(document.name).parent / data).exists():
@@ -218,7 +236,15 @@ def _run(
     )
     own = data is not None or bool(entry.options) or is_own_task(entry.name)
     drawn = replace(task, load=partial(_load, task.load, entry))
-    return PlannedRun(model, entry, drawn, settings, own)
+    where = partial(located, document, *_keys(suite, said, model))
+    return PlannedRun(model, entry, drawn, settings, own, located=where)
+
+
+def _keys(suite: Suite, entry: TaskEntry, model: ModelEntry) -> tuple[str, str | None]:
+    """Give the keys of a task and of a model in the file, by which their lines are found."""
+    task = next(place for place, each in enumerate(suite.tasks) if each is entry)
+    places = [place for place, each in enumerate(suite.models) if each is model]
+    return f"tasks.{task}", f"models.{places[0]}" if places else None
 
 
 def _load(load: Callable[[DataSource], Dataset], entry: TaskEntry, source: DataSource) -> Dataset:

@@ -8,63 +8,22 @@ why.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol
-
-import orjson
+from typing import Any, Protocol
 
 from evenhand_evals.brief import Brief, brief_of
 from evenhand_evals.errors import DataError, EndpointError, EvalError, RunDiffers, UsageError
 from evenhand_evals.log import Record
-from evenhand_evals.manifest import MANIFEST_NAME, now
 from evenhand_evals.progress import Reporter
-from evenhand_evals.results import RunData, headline_of, item_values, load_run
+from evenhand_evals.results import RunData, item_values, load_run
 from evenhand_evals.run import load_data, run_task
 from evenhand_evals.suite_file import Budget
+from evenhand_evals.suite_folder import write_suite
 from evenhand_evals.suite_plan import LeftOut, PlannedRun
-from evenhand_evals.types import Estimate
-
-SUITE_NAME = "suite.json"
-
-State = Literal["waiting", "running", "done", "stopped", "left out", "refused", "failed"]
-"""`left out`: it cannot be asked here, by no fault of the suite. `refused`: the suite has to be
-corrected. `failed`: the endpoint did. `stopped`: the budget or Ctrl-C ended it before its end."""
-
-
-@dataclass(slots=True)
-class Standing:
-    """One run while the suite goes on: how far it is, and what it came to so far."""
-
-    run: PlannedRun
-    state: State = "waiting"
-    reason: str | None = None
-    planned: int = 0
-    done: int = 0
-    failed_samples: int = 0
-    values: dict[str, list[float]] = field(default_factory=dict)
-    data: RunData | None = None
-
-    @property
-    def score(self) -> Estimate | None:
-        """The headline: of the finished run, or of the samples so far."""
-        if self.data is not None:
-            return self.data.result.score
-        return headline_of(list(self.values.values()))
-
-    @property
-    def failed(self) -> int:
-        """How many samples failed."""
-        return self.data.result.outcomes["failed"] if self.data else self.failed_samples
-
-    @property
-    def samples(self) -> str:
-        """How many samples are done, of how many; empty as long as nobody knows."""
-        if self.data is not None:
-            return f"{self.data.result.samples}/{self.data.result.planned}"
-        return f"{self.done}/{self.planned}" if self.planned else ""
+from evenhand_evals.suite_standing import Finished, Standing, State
+from evenhand_evals.suite_words import in_suite_words
 
 
 class Viewer(Protocol):
@@ -160,18 +119,6 @@ class _Watcher:
         pass
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
-    """A suite at its end: every run, the tasks left out, and what ended it early, if anything."""
-
-    standings: tuple[Standing, ...]
-    left: tuple[LeftOut, ...]
-    reached: str | None
-    seconds: float
-    requests: int
-    completion_tokens: int
-
-
 def check_data(runs: Iterable[PlannedRun]) -> None:
     """Load the data of every task once, before anything is asked.
 
@@ -185,53 +132,11 @@ def check_data(runs: Iterable[PlannedRun]) -> None:
             try:
                 load_data(run.task, run.settings)
             except DataError as error:
-                missing.setdefault(run.task.name, str(error))
+                words = run.located if run.own_data else in_suite_words
+                missing.setdefault(run.task.name, words(str(error)))
     if missing:
         listed = "; ".join(f"{name}: {why}" for name, why in missing.items())
         raise DataError(f"--strict-data: {listed}")
-
-
-def check_folder(out: Path, runs: Sequence[PlannedRun]) -> None:
-    """Check that an earlier suite in the same folder drew its items in the same way.
-
-    Raises:
-        RunDiffers: it did not; the message names each run and what differs.
-
-    """
-    earlier = _drawings(out)
-    differences = []
-    for run in runs:
-        was, made = earlier.get(run.name), (run.settings.out / MANIFEST_NAME).exists()
-        if was is None or not made:
-            continue
-        for name, value in run.drawing.items():
-            if was.get(name) != value and not _grew(name, was.get(name), value):
-                differences.append(f"{run.name}: {name} was {was.get(name)!r}, is {value!r}")
-    if differences:
-        raise RunDiffers(
-            f"--out: the runs in {out} are of other items; {'; '.join(differences)}; "
-            "ask for the same suite, or name another --out"
-        )
-
-
-def _drawings(out: Path) -> dict[str, Mapping[str, Any]]:
-    """Give how each run in a folder drew its items, by its name, also those of other suites.
-
-    Raises:
-        UsageError: `suite.json` is damaged.
-
-    """
-    path = out / SUITE_NAME
-    if not path.exists():
-        return {}
-    try:
-        return dict(orjson.loads(path.read_bytes())["drawings"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"--out: {path} cannot be read ({error}); name another folder") from error
-
-
-def _grew(name: str, was: Any, value: Any) -> bool:
-    return name in ("size", "share") and None not in (was, value) and was < value
 
 
 async def run_suite(
@@ -240,8 +145,9 @@ async def run_suite(
     spending: Spending,
     board: Sequence[Standing],
     viewer: Viewer,
+    before: Sequence[Standing] = (),
 ) -> Finished:
-    """Make every run of a suite, or go on with it.
+    """Make every run of a suite, or go on with it; `before` are runs that are left as they stand.
 
     Cancelling it keeps every finished sample, and `suite.json` says how far it came.
     """
@@ -250,7 +156,7 @@ async def run_suite(
         by_endpoint[standing.run.settings.base_url].append(standing)
 
     def keep() -> None:
-        write_suite(out, finished(board, left, spending))
+        write_suite(out, finished(board, left, spending, before))
 
     keep()
     try:
@@ -262,13 +168,18 @@ async def run_suite(
         for standing in board:
             _close(standing, spending)
         keep()
-    return finished(board, left, spending)
+    return finished(board, left, spending, before)
 
 
-def finished(board: Sequence[Standing], left: Sequence[LeftOut], spending: Spending) -> Finished:
-    """Give the suite as it stands."""
+def finished(
+    board: Sequence[Standing],
+    left: Sequence[LeftOut],
+    spending: Spending,
+    before: Sequence[Standing] = (),
+) -> Finished:
+    """Give the suite as it stands, in the order of its tasks."""
     return Finished(
-        tuple(board),
+        tuple(sorted((*board, *before), key=lambda each: each.run.place)),
         tuple(left),
         spending.reached,
         time.monotonic() - spending.begun,
@@ -305,7 +216,9 @@ async def _one(standing: Standing, spending: Spending, viewer: Viewer) -> None:
         standing.state = "done" if standing.data is not None else "stopped"
         standing.reason = _why_no_score(standing.data)
     except EvalError as error:
-        standing.state, standing.reason = _state_after(error, run), str(error)
+        standing.state = _state_after(error, run)
+        of_file = standing.state == "refused" or str(error).startswith(("sampling", "languages"))
+        standing.reason = (run.located if of_file else in_suite_words)(str(error))
 
 
 def _why_no_score(data: RunData | None) -> str | None:
@@ -326,54 +239,11 @@ def _state_after(error: EvalError, run: PlannedRun) -> State:
 
 
 def _close(standing: Standing, spending: Spending) -> None:
-    """Read back what a run came to, also of one that was stopped, refused or killed earlier."""
+    """Read back what a run came to, also of one that was stopped, refused or killed."""
     if standing.state == "running":
         standing.state = "stopped"
     if standing.state in ("stopped", "waiting"):
         standing.reason = f"{spending.reached} spent" if spending.reached else "interrupted"
-    if standing.data is None and standing.state in ("stopped", "failed", "waiting"):
+    if standing.data is None:
         with suppress(EvalError):
             standing.data = load_run(standing.run.settings.out)
-
-
-def write_suite(out: Path, suite: Finished) -> None:
-    """Write `suite.json` in one step: every run with its state, its score and its folder."""
-    out.mkdir(parents=True, exist_ok=True)
-    drawings = {each.run.name: each.run.drawing for each in suite.standings}
-    document = {**document_of(suite), "drawings": {**_drawings(out), **drawings}}
-    draft = out / f".{SUITE_NAME}.new"
-    draft.write_bytes(orjson.dumps(document, option=orjson.OPT_INDENT_2))
-    draft.replace(out / SUITE_NAME)
-
-
-def document_of(suite: Finished) -> Mapping[str, Any]:
-    """Give the document that `suite.json` and `--json` have."""
-    return {
-        "written_at": now(),
-        "seconds": suite.seconds,
-        "requests": suite.requests,
-        "completion_tokens": suite.completion_tokens,
-        "budget_reached": suite.reached,
-        "runs": [_document(each) for each in suite.standings],
-        "left_out": [{"task": each.task, "reason": each.reason} for each in suite.left],
-    }
-
-
-def _document(standing: Standing) -> Mapping[str, Any]:
-    run, data = standing.run, standing.data
-    metrics = data.result.metrics if data is not None else {}
-    return {
-        "name": run.name,
-        "model": run.model.label,
-        "task": run.task.name,
-        "title": run.task.title,
-        "out": str(run.settings.out),
-        "state": standing.state,
-        "reason": standing.reason,
-        "headline": run.task.headline,
-        "score": standing.score,
-        "metrics": {name: each for name, each in metrics.items() if run.entry.shows(name)},
-        "outcomes": data.result.outcomes if data is not None else None,
-        "samples": data.result.samples if data is not None else standing.done,
-        "planned": data.result.planned if data is not None else standing.planned,
-    }

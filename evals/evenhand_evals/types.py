@@ -158,8 +158,9 @@ class Score:
 
     `outcome` is never "failed": only the runner knows of requests without an answer. `value` is
     the item's share of the headline metric, 0..1. `metrics` are further named metrics of the item,
-    averaged over items; `counts` are (passed, total) pairs, pooled over items. `data` is what a
-    metric of the whole set needs of the item (`Task.aggregate`), made of JSON values.
+    averaged over items: a bool is a verdict, a number a mark on a scale. `counts` are (passed,
+    total) pairs, pooled over items. `data` is what a metric of the whole set needs of the item
+    (`Task.aggregate`), made of JSON values.
     """
 
     outcome: Outcome

@@ -50,12 +50,16 @@ class Document(Generic[T]):
     name: str
     lines: Mapping[str, int]
 
-    def error(self, key: str, message: str) -> UsageError:
-        """Make an error about a key such as `tasks.0.limit`, with its line or its holder's."""
+    def line(self, key: str) -> int:
+        """Give the line of a key such as `tasks.0.limit`, or of what holds it."""
         path = key
         while path and path not in self.lines:
             path = path.rpartition(".")[0]
-        return UsageError(f"{self.name}:{self.lines.get(path, 1)}: {key}: {message}")
+        return self.lines.get(path, 1)
+
+    def error(self, key: str, message: str) -> UsageError:
+        """Make an error about a key, with its line or its holder's."""
+        return UsageError(f"{self.name}:{self.line(key)}: {key}: {message}")
 
 
 def read_yaml(path: Path, kind: type[T], what: str) -> Document[T]:

@@ -169,8 +169,9 @@ def model_of(document: dict[str, Any]) -> str:
     """
     name = document.get("model")
     if not isinstance(name, str) or not name:
+        said = "missing" if name is None else f"{name!r} is no model name"
         raise RequestError(
-            f"model: {name!r} is no model name. Send one of those that GET /v1/models lists.",
+            f"model: {said}. Send one of those that GET /v1/models lists.",
             param="model",
             code="model_missing",
         )

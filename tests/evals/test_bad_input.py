@@ -224,11 +224,19 @@ async def test_endpoints_and_judges_that_cannot_be_used(
             "a key": ([*run, "--base-url", guarded.url, *locked], "refuses the key"),
             "judge down": (
                 [*judge, "tiny", "--base-url", fake.url, "--judge-url", closed],
-                "127.0.0.1:9/v1 cannot be reached",
+                "start the server, or correct --judge-url",
+            ),
+            "a path": (
+                [*run[:-1], str(tmp_path / "other"), "--base-url", f"{fake.url[:-1]}2"],
+                "--base-url: the first request was answered with HTTP 404",
             ),
             "judge's model": (
                 [*judge, "tinny", "--base-url", fake.url, "--judge-url", fake.url],
-                "has no model 'tinny'; did you mean 'tiny'",
+                f"--judge-model: {fake.url} has no model 'tinny'; did you mean 'tiny'",
+            ),
+            "judge's key": (
+                [*judge, "tiny", "--base-url", fake.url, "--judge-url", guarded.url],
+                "name its variable with --judge-api-key-env",
             ),
         }
         for what, (words, message) in cases.items():

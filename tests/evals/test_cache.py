@@ -90,6 +90,24 @@ async def test_a_second_run_asks_nothing(tmp_path: Path) -> None:
     assert any("3 of 3 answers were made in an earlier run" in w for w in again.result.warnings)
 
 
+async def test_kept_answers_have_no_times(tmp_path: Path) -> None:
+    """A note says of how many answers the times of streams are."""
+    fake = Fake(always(Reply(text="rain")))
+    fake.streams = True
+    async with serving(fake):
+        settings = RunSettings(
+            fake.url, "tiny", tmp_path / "1", limit=3, cache=tmp_path / "kept", stream=True
+        )
+        first = await run_task(TASKS["labels"], settings)
+        more = await run_task(TASKS["labels"], replace(settings, out=tmp_path / "2", limit=5))
+        none = await run_task(TASKS["labels"], replace(settings, out=tmp_path / "3"))
+    assert first.result.latency is not None
+    assert not any("times of streams" in each for each in first.result.warnings)
+    assert any("are of 2 answers: those kept" in each for each in more.result.warnings)
+    assert none.result.latency is None
+    assert any("are of 0 answers" in each for each in none.result.warnings)
+
+
 async def test_failures_are_not_kept(tmp_path: Path) -> None:
     """The next run asks them again."""
     async with serving(Fake(always(Reply(status=400)))) as fake:

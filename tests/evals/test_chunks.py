@@ -94,6 +94,64 @@ def test_calls_without_an_index_of_their_own(index: int | None) -> None:
     assert [each["function"]["arguments"] for each in calls] == ["{}", '{"y":2}']
 
 
+CALLS = [("a", "look", '{"x":1}'), ("b", "find", '{"y":2}')]
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        [call(0, "a", "look", ""), call(0, None, None, '{"x":1}'), call(0, "b", "find", '{"y":2}')],
+        [
+            call(None, "a", "look", '{"x"'),
+            call(None, "a", None, ":1}"),
+            call(1, "b", "find", CALLS[1][2]),
+        ],
+        [call(0, "b", "find", '{"y"'), call(0, "a", "look", '{"x":1}'), call(0, "b", None, ":2}")],
+    ],
+)
+def test_pieces_go_to_the_call_of_their_id(pieces: list[Any]) -> None:
+    """Whatever index a server gives, or none."""
+    parts = (chunk({"tool_calls": [piece]}) for piece in pieces)
+    calls = put_together(*parts, chunk(finish_reason="tool_calls"))["choices"][0]["message"]
+    told = [
+        (each["id"], each["function"]["name"], each["function"]["arguments"])
+        for each in calls["tool_calls"]
+    ]
+    assert sorted(told) == CALLS
+
+
+@pytest.mark.parametrize("index", [0, None])
+@pytest.mark.parametrize("identity", ["", None])
+@pytest.mark.parametrize("names", [("f", "g"), ("f", "f")])
+def test_whole_calls_without_an_id(
+    index: int | None, identity: str | None, names: tuple[str, str]
+) -> None:
+    """Each that names a function after a whole one is another call."""
+    pieces = [call(index, identity, name, '{"x":1}') for name in names]
+    parts = (chunk({"tool_calls": [piece]}) for piece in pieces)
+    body = put_together(*parts, chunk(finish_reason="tool_calls"))
+    calls = body["choices"][0]["message"]["tool_calls"]
+    assert tuple(each["function"]["name"] for each in calls) == names
+
+
+def test_a_name_repeated_with_every_piece() -> None:
+    """It is the same call as long as its arguments are not whole."""
+    pieces = [call(0, None, "f", '{"x"'), call(0, None, "f", ":1}")]
+    parts = (chunk({"tool_calls": [piece]}) for piece in pieces)
+    body = put_together(*parts, chunk(finish_reason="tool_calls"))
+    (only,) = body["choices"][0]["message"]["tool_calls"]
+    assert only["function"]["arguments"] == '{"x":1}'
+
+
+def test_parts_before_a_text() -> None:
+    """Thinking in a part, and then plain text: a content of parts, as in the plain answer."""
+    part = {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}
+    body = put_together(
+        chunk({"content": [part]}), chunk({"content": "4"}), chunk(finish_reason="stop")
+    )
+    assert body["choices"][0]["message"]["content"] == [part, {"type": "text", "text": "4"}]
+
+
 def test_choices_go_by_their_index() -> None:
     """However they are interleaved."""
     body = put_together(
@@ -148,8 +206,6 @@ def test_content_in_parts() -> None:
         (chunk({"tool_calls": {}}),),
         ({"choices": [{"index": "0", "delta": {}}]},),
         ({"choices": [{"delta": "text"}]},),
-        (chunk({"content": "a"}), chunk({"content": ["b"]})),
-        (chunk({"content": ["a"]}), chunk({"content": "b"})),
         (chunk(logprobs=[1]), chunk(logprobs={"content": []})),
     ],
 )

@@ -10,12 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from evenhand_evals.cli.compare import print_comparison
 from evenhand_evals.compare import compare_runs, setting_differences
 from evenhand_evals.errors import NotComparable
 from evenhand_evals.log import Record
 from evenhand_evals.manifest import DecodingFacts
-from evenhand_evals.results import RunData, summarise
+from evenhand_evals.report.pairs import compare_pairs
+from evenhand_evals.results import RunData, load_run, summarise
+from evenhand_evals.run import run_task
+from evenhand_evals.settings import RunSettings
 from evenhand_evals.stats.intervals import wilson
+from evenhand_evals.tasks import TASKS
+from tests.evals.fake import Fake, Reply, always, serving
 from tests.evals.test_manifest import MANIFEST
 from tests.evals.test_results import failed, scored
 
@@ -86,7 +92,8 @@ def test_repeats_are_compared_by_items() -> None:
     assert result.test == "exact sign-flip permutation"
     assert result.p == pytest.approx(2 / 2**8)
     assert result.difference == pytest.approx(100 * 2 / 3)
-    assert result.interval == "bootstrap"
+    assert result.interval == "wilson"
+    assert 0 < result.low < result.difference < result.high < 100
 
 
 def test_graded_scores_have_no_table() -> None:
@@ -96,6 +103,36 @@ def test_graded_scores_have_no_table() -> None:
     )
     assert result.table is None
     assert result.difference == pytest.approx(-25)
+    assert (result.interval, result.low, result.high) == ("bootstrap", -50, 0)
+
+
+def test_equal_graded_scores_are_no_certainty() -> None:
+    """No difference on twenty items has the interval that plain verdicts would have."""
+    graded = [scored(f"i{n}", 0.5) for n in range(20)]
+    result = compare_runs(run("a", graded), run("b", graded))
+    same = compare_runs(plain("a", "1" * 20), plain("b", "1" * 20))
+    assert (result.difference, result.interval) == (0, "wilson")
+    assert (result.low, result.high) == pytest.approx((same.low, same.high))
+
+
+def test_one_graded_item_has_no_interval() -> None:
+    """Which is said, and is no borderline case."""
+    result = compare_runs(run("a", [scored("x", 0.5)]), run("b", [scored("x", 0)]))
+    assert (result.low, result.high, result.interval) == (50, 50, "none")
+    assert any("no interval" in each for each in result.notes)
+    assert not any("borderline" in each for each in result.notes)
+    (view,), _ = compare_pairs(
+        {"A": run("a", [scored("x", 0.5)]), "B": run("b", [scored("x", 0)])}, [("A", "B")]
+    )
+    assert "+50.0 (no interval)" in view.plot
+
+
+def test_the_terminal_prints_no_interval_where_there_is_none(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Not one of zero width."""
+    print_comparison(compare_runs(run("a", [scored("x", 0.5)]), run("b", [scored("x", 0)])))
+    assert "difference: +50.0 points, no interval\n" in capsys.readouterr().out
 
 
 def test_a_borderline_case_is_said_to_be_one() -> None:
@@ -206,6 +243,58 @@ def test_a_record_on_one_side_only() -> None:
         "source": "client",
         "evidence": "unknown",
     }
+
+
+def answers(name: str, texts: str, **changes: Any) -> RunData:
+    """Make a run with a letter as each answer, of `run` as the id that the endpoint gave it."""
+    by = changes.pop("by", name)
+    return run(
+        name,
+        [
+            scored(f"i{n}", 1, response={"id": f"{by}-{n}", "text": text}, **changes)
+            for n, text in enumerate(texts)
+        ],
+    )
+
+
+def test_answers_kept_from_the_other_run_are_no_evidence() -> None:
+    """Equal by construction, which is said of the run that kept them, wherever it stands."""
+    first, second = answers("first", "xyz"), answers("second", "xyz", by="first", cached=True)
+    said = "3 of 3 answers of second were kept from an earlier run and are those of first too"
+    for result in (compare_runs(first, second), compare_runs(second, first)):
+        (warning,) = result.warnings
+        assert warning.startswith(said)
+        assert warning.endswith("run with --no-cache")
+        assert result.document()["warnings"] == (warning,)
+
+
+def test_both_runs_may_have_kept_the_answers_of_a_third() -> None:
+    """Then both are named."""
+    result = compare_runs(*(answers(name, "xy", by="old", cached=True) for name in "ab"))
+    assert [each.partition(" were")[0] for each in result.warnings] == [
+        "2 of 2 answers of a",
+        "2 of 2 answers of b",
+    ]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+async def test_a_cached_run_is_warned_of_from_its_log(tmp_path: Path, stream: bool) -> None:
+    """The bodies in both logs are the same, however they came."""
+    async with serving(Fake(always(Reply(text="rain")))) as fake:
+        settings = RunSettings(
+            fake.url, "tiny", tmp_path / "1", limit=3, cache=tmp_path / "kept", stream=stream
+        )
+        for name in "12":
+            await run_task(TASKS["labels"], replace(settings, out=tmp_path / name))
+    (warning,) = compare_runs(load_run(tmp_path / "1"), load_run(tmp_path / "2")).warnings
+    assert warning.startswith("3 of 3 answers of 2 were kept from an earlier run")
+
+
+def test_equal_texts_of_two_answers_are_evidence() -> None:
+    """Kept from a run other than the one compared with, or not kept at all: no warning."""
+    first = answers("first", "xyz")
+    assert compare_runs(first, answers("second", "xyz", by="old", cached=True)).warnings == ()
+    assert compare_runs(first, answers("second", "xyz", by="first")).warnings == ()
 
 
 def test_the_document_is_json() -> None:

@@ -187,7 +187,39 @@ async def test_llamacpp_tells_of_busy_slots() -> None:
     """What an idle slot keeps for reuse is not held by a request."""
     memory, source = await looked("llamacpp", {"/slots": LLAMACPP_SLOTS})
     assert source == "llamacpp: /slots"
-    assert memory == Memory(1, 5023, 24576, 5023 / 24576)
+    assert memory == Memory(1, 5023)  # three slots of 8192 may share one cache of 8192
+
+
+async def test_the_only_slot_has_the_whole_cache() -> None:
+    """Its context is the capacity."""
+    memory, _ = await looked("llamacpp", {"/slots": LLAMACPP_SLOTS[1:2]})
+    assert memory == Memory(1, 5023, 8192, 5023 / 8192)
+
+
+async def test_figures_that_come_with_the_first_request() -> None:
+    """An engine that says nothing before it is asked is looked at all the same."""
+    engine = Engine({})
+    async with serving(engine) as fake, Client(fake.url.removesuffix("/v1")) as client:
+        watch = Watch(client, "llamacpp", lambda: True)
+        async with watch.during("1000"):
+            assert watch.memory.source == "not told by the engine (llamacpp)"
+            engine.routes["/slots"] = LLAMACPP_SLOTS
+            for _ in range(2000):
+                await asyncio.sleep(0.01)
+                if watch.memory.parts:
+                    break
+    assert watch.memory.parts["1000"].kv_tokens == 5023
+
+
+async def test_llamacpp_slots_whose_task_waits() -> None:
+    """A slot with a new task tells the prompt before it until the first token is read or found."""
+    waits = {"n_ctx": 4096, "is_processing": True, "n_prompt_tokens": 2047,
+             "n_prompt_tokens_processed": 0, "n_prompt_tokens_cache": 0}  # fmt: skip
+    reads = {**waits, "n_prompt_tokens": 512, "n_prompt_tokens_processed": 512}
+    found = {**waits, "n_prompt_tokens": 100, "n_prompt_tokens_cache": 100}
+    memory, _ = await looked("llamacpp", {"/slots": [waits, waits, reads, found]})
+    assert memory is not None
+    assert memory.kv_tokens == 612
 
 
 @pytest.mark.parametrize(
@@ -315,6 +347,49 @@ async def test_a_run_in_stages(tmp_path: Path) -> None:
     assert list(memory.parts) == ["333", "500", "1000"]
     assert all(part.looks >= 1 for part in memory.parts.values())
     assert {part.kv_tokens for part in memory.parts.values()} == {5023}
+
+
+class Late(Engine):
+    """An engine that tells what it holds only when `enough` chats have come; the first at once."""
+
+    enough = 0
+
+    async def _route(self, request: web.Request) -> web.Response:
+        if request.path in self.asked:
+            async with self.held:
+                await self.held.wait_for(lambda: len(self.bodies) >= self.enough)
+        return await super()._route(request)
+
+    async def _chat(self, request: web.Request) -> web.Response:
+        await asyncio.sleep(0.1)  # longer than the first pause of a watch
+        answer = await super()._chat(request)
+        async with self.held:
+            self.held.notify_all()
+        return answer
+
+
+@pytest.mark.parametrize("engine", ["llamacpp", "vllm"])
+async def test_a_late_answer_counts_for_no_stage(tmp_path: Path, engine: str) -> None:
+    """A look that is asked for in one stage and answered in a later one is given up."""
+    late = Late({"/slots": LLAMACPP_SLOTS, "/metrics": VLLM_METRICS})
+    late.enough = 7  # the first chat of the last stage
+    async with serving(late) as fake:
+        settings = settings_for(fake, tmp_path / "run", engine=engine, concurrency=2)
+        run = await run_task(SIZED, settings, backoff=QUICK)
+    assert run.manifest.memory is not None
+    assert run.manifest.memory.parts.keys() <= {"1000"}
+
+
+async def test_a_look_after_the_last_answer_is_none() -> None:
+    """What an engine tells when nothing is under way any more is not of the part."""
+    busy = [True]
+    engine = Engine({"/slots": LLAMACPP_SLOTS})
+    async with serving(engine) as fake, Client(fake.url.removesuffix("/v1")) as client:
+        watch = Watch(client, "llamacpp", lambda: bool(busy and busy.pop()))
+        async with watch.during("part"):
+            await asyncio.sleep(0.3)
+    assert engine.asked.count("/slots") == 2
+    assert watch.memory.parts == {}
 
 
 async def test_an_earlier_session_counts(tmp_path: Path) -> None:

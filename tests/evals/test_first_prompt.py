@@ -1,5 +1,6 @@
 """The first prompt: written by the task, by a template of ours, or as the server tells it."""
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -7,6 +8,7 @@ import orjson
 import pytest
 from click.testing import CliRunner
 
+from evenhand_evals.cli.prompt import shown_message
 from evenhand_evals.cli.root import eval_group
 from evenhand_evals.first_prompt import shown_prompt
 from evenhand_evals.settings import Target
@@ -67,6 +69,35 @@ def test_the_prompt(
     assert (None if shown.tokens is None else len(shown.tokens)) == tokens
 
 
+def test_images_have_lines() -> None:
+    """A type and a size, or an address; that no text is told is put down to them."""
+    link = "http://127.0.0.1/" + "x" * 90
+    parts = tuple(
+        {"type": "image_url", "image_url": {"url": url}}
+        for url in ("data:image/png;base64,AAECAw==", "http://127.0.0.1/photo.png", link)
+    )
+    ask = Chat((Message("user", (*parts, {"type": "text", "text": "What is it?"})),))
+    lines = ("[image: image/png, 4 bytes]", "[image: http://127.0.0.1/photo.png]")
+    with endpoint(silent) as url:
+        shown = shown_prompt("i", ask, Target(url, "tiny"), 16)
+    assert shown.images[:2] == lines
+    assert shown.images[2] == f"[image: {link[:80]}...]"
+    assert shown.told_by == "the server, which tells no text of a chat with images"
+    assert shown_message(ask.messages[0]).startswith("\n".join(("[user]", *lines)))
+    assert shown_message(ask.messages[0]).endswith("\nWhat is it?")
+
+
+def test_show_prompt_of_images() -> None:
+    """Both commands' lines, and why there are no tokens."""
+    with endpoint(silent) as url:
+        given = ["run", "vision_small", "--base-url", url, "--model", "tiny", "--show-prompt"]
+        found = CliRunner().invoke(eval_group, given)
+    assert found.exit_code == 0, found.output
+    assert "[user]\n[image: image/png, " in found.output
+    assert "tokens: not told, because the engine adds those of the images" in found.output
+    assert "does not tell" not in found.output
+
+
 def test_the_parameters_are_those_of_the_item() -> None:
     """The task's budget, the item's own fields, and what the user set."""
     with endpoint(silent) as url:
@@ -88,6 +119,17 @@ def test_show_prompt_asks_no_sample(tmp_path: Path) -> None:
     document = orjson.loads(as_json.stdout)
     assert document["text"].startswith("[user]")
     assert len(document["tokens"]) == len(document["text"])
+
+
+def test_check_shows_images(tmp_path: Path) -> None:
+    """A line for each, before the text."""
+    url = "data:image/png;base64," + base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(8)).decode()
+    (tmp_path / "rows.jsonl").write_bytes(orjson.dumps({"q": "?", "target": "a", "photo": url}))
+    path = tmp_path / "seen.yaml"
+    path.write_text('data: rows.jsonl\nprompt: "{q}"\nimages: [photo]\n')
+    found = CliRunner().invoke(eval_group, ["check", str(path)])
+    assert found.exit_code == 0, found.output
+    assert "[user]\n[image: image/png, 16 bytes]\n?\n" in found.output
 
 
 def test_a_run_needs_a_folder() -> None:

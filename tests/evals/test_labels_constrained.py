@@ -124,6 +124,13 @@ def test_format_cost_over_items() -> None:
     assert found["format_cost"].n == 2
 
 
+def test_a_format_that_cost_nothing_may_still_cost_something() -> None:
+    """Thirty items without a difference leave room for one on a tenth of them."""
+    found = format_cost([item(str(number), difference=0.0) for number in range(30)])["format_cost"]
+    assert (found.value, found.method) == (0.0, "wilson")
+    assert (found.low, found.high) == pytest.approx((-0.1135, 0.1135), abs=1e-4)
+
+
 def test_the_sweep_counts_whole_items_only() -> None:
     """Two items in all ways, one of them steady; a third was cut by a limit."""
     ways = [f"way {number}" for number in range(WAYS)]

@@ -123,4 +123,4 @@ async def test_the_command(tmp_path: Path) -> None:
         code, stdout, stderr = await shell("run", "labels", "--base-url", fake.url, *given)
     assert code == 0, stderr
     assert "; per output token " in stdout
-    assert "3 streams, 21 chunks" in stdout
+    assert "3 streams of 3 samples, 21 chunks" in stdout

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from evenhand_evals.asking import Voice, talk
 from evenhand_evals.errors import AnswerUnreadable
-from evenhand_evals.likelihood import EVERY_TOKEN, METHODS, echo, forced, generate, method_for
+from evenhand_evals.likelihood import CANDIDATES, METHODS, echo, forced, generate, method_for
 from evenhand_evals.types import Likelihood, Likelihoods
 
 ASK = Likelihood("The sky is", (" blue", " a cat"))
@@ -109,7 +110,7 @@ def test_generate_reads_token_ids() -> None:
     assert found == Likelihoods((-0.25, -5.5), (1, 2), (True, False), ((-0.25,), (-1.5, -4.0)))
 
 
-def drawn(token: int, logprob: float, best: int) -> dict[str, Any]:
+def drawn(token: int, logprob: float | None, best: int) -> dict[str, Any]:
     """An answer of llama.cpp's /v1/completions."""
     entry = {"id": token, "logprob": logprob, "top_logprobs": [{"id": best, "logprob": -0.2}]}
     return {"choices": [{"text": "x", "index": 0, "logprobs": {"content": [entry]}}]}
@@ -118,7 +119,9 @@ def drawn(token: int, logprob: float, best: int) -> dict[str, Any]:
 def test_forced_draws_one_token_at_a_time() -> None:
     """Each with the tokens before it as its prompt."""
     asking = forced("m", ASK)
-    assert next(asking).body == {"model": "m", "content": "The sky is", "add_special": True}
+    assert next(asking).body == {"model": "m", "content": "0", "add_special": False}
+    context = {"model": "m", "content": "The sky is", "add_special": True}
+    assert asking.send({"tokens": [7]}).body == context
     asking.send({"tokens": [1, 2, 3]})
     asking.send({"tokens": [1, 2, 3, 4]})
     sent = asking.send({"tokens": [1, 2, 3, 8, 9]})
@@ -143,6 +146,7 @@ def test_forced_does_not_believe_another_token() -> None:
     """What was not drawn has no logarithm here."""
     asking = forced("m", Likelihood("", ("ab",)))
     next(asking)
+    asking.send({"tokens": [7]})
     asking.send({"tokens": [9]})
     asking.send({"tokens": [1, 2]})
     with pytest.raises(AnswerUnreadable, match="did not draw the token 2"):
@@ -153,17 +157,41 @@ def test_forced_lists_a_token_that_is_part_of_a_character() -> None:
     """llama.cpp withholds such a token when it is drawn, but not when another one is."""
     asking = forced("m", Likelihood("a", ("b",)))
     next(asking)
+    asking.send({"tokens": [7]})
     asking.send({"tokens": [1]})
     asking.send({"tokens": [1, 2]})
-    told = asking.send({"choices": [{"text": "\ufffd", "index": 0, "logprobs": None}]})
-    assert (told.path, told.body["add_special"]) == ("/tokenize", False)
-    sent = asking.send({"tokens": [7]})
-    assert (sent.body["logit_bias"], sent.body["logprobs"]) == ({"7": 100}, EVERY_TOKEN)
+    sent = asking.send({"choices": [{"text": "\ufffd", "index": 0, "logprobs": None}]})
     top = [{"id": 5, "logprob": -0.1}, {"id": 2, "logprob": -3.5}]
-    entry = {"id": 7, "logprob": -9.0, "top_logprobs": top}
+    for count, listed in zip(CANDIDATES, (top[:1], top), strict=True):
+        assert (sent.body["logit_bias"], sent.body["logprobs"]) == ({"7": 100}, count)
+        entry = {"id": 7, "logprob": -9.0, "top_logprobs": listed}
+        answer = {"choices": [{"text": "0", "logprobs": {"content": [entry]}}]}
+        if len(listed) == 1:
+            sent = asking.send(answer)
     with pytest.raises(StopIteration) as done:
-        asking.send({"choices": [{"text": "0", "logprobs": {"content": [entry]}}]})
+        asking.send(answer)
     assert done.value.value == Likelihoods((-3.5,), (1,), (False,), ((-3.5,),))
+
+
+@pytest.mark.parametrize(
+    "bodies",
+    [
+        [{"tokens": []}],
+        [{"tokens": [7]}, {"tokens": [1]}, {"tokens": [1, 2]}, {"choices": []}],
+        [{"tokens": [7]}, {"tokens": [1]}, {"tokens": [1, 2]}, drawn(2, None, 2)],
+        [{"tokens": [7]}, {"tokens": [1]}, {"tokens": [1, 2]}, {"completion_probabilities": []}],
+    ],
+)
+def test_an_account_of_another_shape_is_a_failed_sample(bodies: list[Any]) -> None:
+    """Whatever an engine or a gateway sends, it does not end the run."""
+    asking = talk(
+        Likelihood("a", ("b",)), Voice("m", lambda _route, _fields: {}, likelihood=forced)
+    )
+    next(asking)
+    for body in bodies[:-1]:
+        asking.send(body)
+    with pytest.raises(AnswerUnreadable, match="of no known shape"):
+        asking.send(bodies[-1])
 
 
 def test_what_an_engine_puts_before_any_text_is_not_counted() -> None:

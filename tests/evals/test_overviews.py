@@ -10,7 +10,7 @@ from evenhand_evals.cli.output import print_result
 from evenhand_evals.engine_memory import PROXIED, EngineMemory, Memory
 from evenhand_evals.log import LogWriter, Record
 from evenhand_evals.manifest import Manifest, TaskFacts, write_manifest
-from evenhand_evals.overviews import UNANSWERED, UNSEEN, UNTOLD, by_length, held, size
+from evenhand_evals.overviews import UNANSWERED, UNASKED, UNSEEN, UNTOLD, by_length, held, size
 from evenhand_evals.report.page import to_html
 from evenhand_evals.results import load_run, summarise, write_result
 from evenhand_evals.tasks import TASKS
@@ -105,13 +105,15 @@ def test_lengths_without_room_or_answer() -> None:
     loaded = TASK.load(small)
     facts = replace(MANIFEST.dataset, options=loaded.options, left_out=loaded.left_out)
     short = [each for each in loaded.samples if each.metadata["length"] == 8192]
-    manifest = replace(MANIFEST, task=TaskFacts.of(TASK), dataset=facts, memory=None)
+    whole = replace(MANIFEST, task=TaskFacts.of(TASK), dataset=facts, memory=None, limit=None)
     records = answers(replace(loaded, samples=tuple(short)))
-    table = summarise(manifest, records).overview
+    for manifest, why in ((whole, UNANSWERED), (replace(whole, limit=9), UNASKED)):
+        table = summarise(manifest, records).overview
+        assert table is not None
+        rows = dict(table.rows)
+        assert list(rows) == ["8192", "32768", "131072"]
+        assert rows["32768"][0] == why
     assert table is not None
-    rows = dict(table.rows)
-    assert list(rows) == ["8192", "32768", "131072"]
-    assert rows["32768"][0] == UNANSWERED
     assert rows["131072"] == (
         "left out: the endpoint serves a context of 40000 tokens, 64 of them for the answer",
         *["·"] * (len(table.columns) - 1),

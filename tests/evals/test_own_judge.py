@@ -63,6 +63,8 @@ def test_images_stand_before_the_prompt(tmp_path: Path) -> None:
         ({"photo": "none.png"}, "the field 'photo' is 'none.png', and .*none.png cannot be read"),
         ({"photo": "pets.yaml"}, "no PNG, JPEG, GIF or WebP"),
         ({"photo": "https://x.test/a.png"}, "an address on the web"),
+        ({"photo": "/etc/hostname"}, "an absolute path; keep the image in the data's own folder"),
+        ({"photo": "../a.png"}, "leads out of the data's folder; keep the image"),
         ({"photo": 5}, "the field 'photo' is '5', and .* cannot be read"),
         ({"photo": None}, "the field 'photo' is null, not a text or number"),
         ({"photo": []}, "the field 'photo' is .*, not a list of texts"),
@@ -74,11 +76,36 @@ def test_images_that_cannot_be_sent(tmp_path: Path, row: dict[str, Any], says: s
         load(tmp_path, rows=[*ROWS, {**ROWS[0], **row}])
 
 
+def test_links_and_bytes(tmp_path: Path) -> None:
+    """A link that leads out is refused, one within is not; no message has bytes of a file."""
+    data = tmp_path / "data"
+    data.mkdir()
+    (tmp_path / "secret").write_bytes(b"password")
+    (data / "out.png").symlink_to(tmp_path / "secret")
+    (data / "in.png").symlink_to("a.png")
+    (data / "loop.png").symlink_to("loop.png")
+    (data / "text.png").write_bytes(b"password")
+    assert len(load(data, rows=[{**ROWS[0], "photo": "in.png"}]).samples) == 1
+    for name, says in (
+        ("out.png", "leads out of the data's folder"),
+        ("loop.png", "cannot be read"),
+        ("text.png", "no PNG, JPEG, GIF or WebP"),
+    ):
+        with pytest.raises(DataError, match=says) as raised:
+            load(data, rows=[{**ROWS[0], "photo": name}])
+        assert "pass" not in str(raised.value)
+        assert b"pass".hex(" ") not in str(raised.value)
+    (tmp_path / "link").symlink_to(data)
+    write(data)
+    assert read_own_task(tmp_path / "link" / "pets.yaml").load(DataSource()).samples
+
+
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
         ("  scale: [0, 4]", "  scale: [4, 0]", r"pets.yaml:8: metric.scale: \[4, 0\] is no lowest"),
         ("  scale: [0, 4]", "  scale: [4]", r"pets.yaml:8: metric.scale: \[4\] is no lowest"),
+        ("[[0]] to [[4]]", "0 to 4", r"yaml:7: metric.prompt: asks for no mark .* \[\[0\]\]"),
         ("{response}", "it", "pets.yaml:7: metric.prompt: must name {response}"),
         ("{expert}", "{exprt}", "pets.yaml:7: metric.prompt: .*did you mean 'expert'"),
         ("metric:", "target: a\nmetric:", "pets.yaml:5: target: the metric judge does not read"),

@@ -156,13 +156,14 @@ def test_stratified_sampling(tmp_path: Path) -> None:
         (("metric: number", "metric: numbr"), "6: metric: 'numbr' is not one of its values"),
         (("metric: number", "metric: label"), "6: metric: label needs the extraction label_set"),
         (("metric: number", "stop: x"), "6: stop: must be a list"),
-        (("metric: number", "max_tokens: 0"), "6: max_tokens: 0 is below 1"),
+        (("metric: number", "max_tokens: 0"), "6: max_tokens: 0 is below 1; write 1 or more"),
         (("metric: number", "choices: [a]"), "6: choices: the interface chat does not read it"),
         (("metric: number", "metric: {kind: number, ignore_case: true}"), "6: metric.ignore_case"),
         (("metric: number", "metric: {kind: number, tolerance: -1}"), "6: metric.tolerance: -1 is"),
-        (("metric: number", "metric: {kind: f1, threshold: 0}"), "6: metric.threshold: is not"),
+        (("metric: number", "metric: {kind: f1, threshold: 0}"), "6: metric.threshold: 0 is not"),
         (("last_number", "{kind: whole, take: last}"), "5: extraction.take: whole does not read"),
         (("metric: number", "interface: likelihood"), "5: extraction: the interface likelihood"),
+        (("target: a\n", ""), "1: target: missing in the task file, and the data has no field 'ta"),
         (
             ("extraction: last_number\nmetric: number", "interface: likelihood"),
             "5: interface: likelihood needs choices",
@@ -198,6 +199,52 @@ def test_a_wrong_row(tmp_path: Path, row: dict[str, Any], says: str) -> None:
     with pytest.raises(DataError) as raised:
         load(tmp_path, PLAIN, [*ROWS, row])
     assert str(raised.value).startswith(f"{tmp_path / 'rows.jsonl'}, line 9: {says}")
+
+
+LETTERED = """
+data: rows.jsonl
+prompt: "{q}\\n{o:letters}"
+target: a
+extraction: {kind: choice_letter, options: 2}
+"""
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        ({"o": ["x", "y"], "a": "C"}, "the field 'a' is 'C', none of the letters .*, A, B$"),
+        ({"o": ["x", "y"], "a": ["A", "b"]}, "the field 'a' is 'b', none of the letters"),
+        ({"o": ["x"], "a": "B"}, "the field 'a' is 'B', none of the letters .*, A$"),
+        ({"o": ["x", "y", "z"], "a": "A"}, "the field 'o' has 3 options, .* is 2; set it to 3$"),
+        ({"o": list("abcdefghijk"), "a": "A"}, ".* has 11 options, .*; show 10 at most$"),
+    ],
+)
+def test_letters_that_can_never_be_right(tmp_path: Path, row: dict[str, Any], says: str) -> None:
+    """Are an error of the row, as an answer could not be read as them."""
+    good = {"q": "?", "o": ["x", "y"], "a": "B"}
+    with pytest.raises(DataError, match=f"rows.jsonl, line 2: {says}"):
+        load(tmp_path, LETTERED, [good, {**good, **row}])
+    any_case = f"{LETTERED}metric: {{kind: exact, ignore_case: true}}\n"
+    assert len(load(tmp_path, any_case, [good, {**good, "a": "b"}]).samples) == 2
+
+
+def test_ids_that_are_alike(tmp_path: Path) -> None:
+    """Are named with both lines; a worked example is no item."""
+    rows = [*ROWS, ROWS[2]]
+    says = "line 9: the field 'key' is 'k2', as in line 3; make ids unique"
+    with pytest.raises(DataError, match=says):
+        load(tmp_path, f"{PLAIN}id: key\n", rows)
+    assert len(load(tmp_path, f"{PLAIN}id: key\nexamples: {{first: 3}}\n", rows).samples) == 6
+
+
+@pytest.mark.parametrize("line", ['{"q": "?", "a": 1, "q": "!"}', '{"a": [{"q": 1, "q": 1}]}'])
+def test_a_key_that_stands_twice(tmp_path: Path, line: str) -> None:
+    """Is refused: one of the values would be lost."""
+    path = write(tmp_path, PLAIN)
+    with (tmp_path / "rows.jsonl").open("a") as file:
+        file.write(line)
+    with pytest.raises(DataError, match=r"rows\.jsonl, line 9: the field 'q' stands there twice"):
+        read_own_task(path).load(DataSource())
 
 
 def test_data_that_is_not_there(tmp_path: Path) -> None:

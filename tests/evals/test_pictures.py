@@ -118,10 +118,10 @@ def test_types_by_the_first_bytes(data: bytes, media: str | None) -> None:
 
 
 def test_images_are_read(tmp_path: Path) -> None:
-    """A path relative to the folder, an absolute one, and a data URL give the same bytes."""
+    """A path from the folder and a data URL give the same bytes."""
     file = tmp_path / "sky.jpg"
     file.write_bytes(PNG)
-    for text in ("sky.jpg", str(file), data_url(PNG), data_url(PNG, "image/jpeg")):
+    for text in ("sky.jpg", data_url(PNG), data_url(PNG, "image/jpeg")):
         assert read_image(text, tmp_path, "line 1") == PNG
     assert image_url(PNG) == "data:image/png;base64," + base64.b64encode(PNG).decode()
 
@@ -133,12 +133,12 @@ def test_images_are_read(tmp_path: Path) -> None:
         ("missing.png", "missing.png cannot be read: No such file or directory"),
         (".", "cannot be read: Is a directory"),
         ("a\0b", "cannot be read: .*null byte"),
-        ("note.txt", "begins with 68 65 6c 6c 6f: no PNG, JPEG, GIF or WebP"),
-        ("empty.png", "begins with nothing: no PNG"),
+        ("note.txt", "no PNG, JPEG, GIF or WebP; save it"),
+        ("empty.png", "no PNG, JPEG, GIF or WebP; save it"),
         ("large.png", f"with {MOST_BYTES + 1} bytes; scale it down"),
         ("data:image/png,abc", "write it as data:image/png;base64"),
         ("data:image/png;base64,@@", "which is not base64"),
-        ("data:image/png;base64,", "begins with nothing"),
+        ("data:image/png;base64,", "no PNG, JPEG, GIF or WebP; save it"),
     ],
 )
 def test_images_that_cannot_be_sent(tmp_path: Path, text: str, message: str) -> None:

@@ -25,6 +25,13 @@ def test_a_line_at_every_tenth() -> None:
     assert "1 failed, about 0 s left" in lines[-1]
 
 
+def test_a_run_without_a_score() -> None:
+    """Nothing was scored so far, and no word stands twice."""
+    stream = io.StringIO()
+    LineReporter("t", 1, [], stream).update(failed("a"))
+    assert "/s, no score yet, 1 failed" in stream.getvalue()
+
+
 def test_what_was_done_before_is_counted() -> None:
     """A resumed run begins where it stopped."""
     stream = io.StringIO()
@@ -62,4 +69,5 @@ def test_standard_error_that_is_no_terminal_gets_lines(capsys: pytest.CaptureFix
 def test_scores_are_in_points() -> None:
     """With their interval."""
     assert format_score(Estimate(0.832, 0.799, 0.861, 541, "wilson")) == "83.2 [79.9, 86.1]"
+    assert format_score(Estimate(0.342, 0.342, 0.342, 1, "none")) == "34.2"
     assert format_score(None) == "no score yet"

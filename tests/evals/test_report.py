@@ -302,6 +302,48 @@ def test_runs_of_different_tasks_get_a_note_and_no_verdict(tmp_path: Path) -> No
     assert "A against B: the runs cannot be compared" in page.text
 
 
+def test_disagreements_are_looked_for_among_runs_that_share_items(tmp_path: Path) -> None:
+    """A third run of another task hides none, though its items have the same names."""
+    runs = (
+        store(tmp_path / "a", [record(0, "correct"), record(1, "correct")]),
+        store(tmp_path / "b", [record(0, "wrong"), record(1, "correct")]),
+        store(tmp_path / "c", [record(1, "wrong"), record(2, "wrong")], task="other"),
+    )
+    page = parse(to_html(runs))
+    (shown,) = page.find("details")
+    assert [each.text for each in shown.find("summary")[0].find("code")] == ["item-000"]
+    assert len(shown.find("pre")) == 3
+    assert "Compared with each other: A and B. C has no item in common with another." in page.text
+    assert "1 item has different scores" in page.text
+
+
+@pytest.mark.parametrize(
+    ("items", "said"),
+    [
+        (([0, 1], [0, 1], [1]), "The runs have the same score on every item that they share."),
+        (([0, 1], [1, 2], [3]), "A and B. C has no item in common with another. The runs have the"),
+        (([0], [1], [2]), "No two of these runs have scored items in common"),
+    ],
+)
+def test_sameness_is_claimed_of_shared_items_only(
+    tmp_path: Path, items: Sequence[Sequence[int]], said: str
+) -> None:
+    """Runs of one task may have answered different items of it."""
+    runs = [
+        store(tmp_path / name, [record(item, "correct") for item in asked])
+        for name, asked in zip("abc", items, strict=True)
+    ]
+    page = parse(to_html(runs))
+    assert said in page.text
+    assert ("same score" in page.text) == ("No two" not in said)
+
+
+def test_items_that_nobody_scored_are_not_the_same(tmp_path: Path) -> None:
+    """Two failures have no score, not an equal one."""
+    runs = [store(tmp_path / name, [record(0, "failed")]) for name in "ab"]
+    assert "have scored items in common" in parse(to_html(runs)).text
+
+
 def test_one_run_alone_makes_a_page(tmp_path: Path) -> None:
     """A single run has scores, outcomes and facts, and no comparison."""
     run = store(tmp_path / "a", [record(n, "correct") for n in range(4)])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenhand_evals.errors import RunUnreadable
-from evenhand_evals.log import LogWriter, Record
+from evenhand_evals.log import LogWriter, Record, parse_record
 from evenhand_evals.manifest import write_manifest
 from evenhand_evals.results import load_run, summarise, write_result
 from evenhand_evals.types import OUTCOMES, Outcome, Score
@@ -58,6 +58,17 @@ def test_every_metric_has_its_interval() -> None:
     assert result.metrics["parts"].value == pytest.approx(3 / 6)
     assert result.metrics["short"].value == pytest.approx(1 / 3)
     assert all(each.low <= each.value <= each.high for each in result.metrics.values())
+
+
+def test_a_mark_is_no_verdict_where_it_is_zero_or_one() -> None:
+    """The type of a metric's values says which it is, also when read back from a log."""
+    records = [
+        scored(item, value, score=Score("wrong", 0.0, {"verdict": value == 1, "mark": value}))
+        for item, value in (("a", 1.0), ("b", 0.0), ("c", 1.0))
+    ]
+    for each in (records, [parse_record(orjson.dumps(record)) for record in records]):
+        metrics = summarise(PLAN, each).metrics
+        assert (metrics["verdict"].method, metrics["mark"].method) == ("wilson", "clustered t")
 
 
 def test_repeats_are_averaged_within_their_item() -> None:

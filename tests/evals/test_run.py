@@ -225,11 +225,44 @@ async def test_a_dead_endpoint_ends_the_run(tmp_path: Path) -> None:
     assert load_run(tmp_path / "out").result.samples < 100
 
 
-async def test_rejected_requests_do_not_end_the_run(tmp_path: Path) -> None:
-    """A 400 for every item is about the items, not about the endpoint."""
-    data, _ = await run(tmp_path / "out", lambda _b, _t: Reply(status=400), yes_task(40))
+async def test_rejections_of_items_do_not_end_the_run(tmp_path: Path) -> None:
+    """A 400 that speaks of its item is about the item: a prompt too long, of so many tokens."""
+
+    def too_long(body: dict[str, Any], _times: int) -> Reply:
+        return Reply(status=400, message=f"too long: {prompt_of(body)}")
+
+    data, _ = await run(tmp_path / "out", too_long, yes_task(40))
     assert data.result.outcomes["failed"] == 40
     assert data.result.score is None
+
+
+async def test_rejections_after_an_answer_do_not_end_the_run(tmp_path: Path) -> None:
+    """Where one item was answered, what is asked can be: the others are to blame."""
+
+    def one(_body: dict[str, Any], _times: int) -> Reply:
+        seen.append(1)
+        return Reply() if len(seen) == 1 else Reply(status=400)
+
+    seen: list[int] = []
+    data, _ = await run(tmp_path / "out", one, yes_task(40))
+    assert data.result.outcomes["failed"] == 39
+
+
+async def test_rejections_of_everything_end_the_run(tmp_path: Path) -> None:
+    """The first twenty in the same words are enough; the message has them, and what to change."""
+    script: Script = lambda _body, _times: Reply(status=400, message="no seed here")  # noqa: E731
+    with pytest.raises(EndpointError, match=r"all of the first 20.*no seed here.*--set"):
+        await run(tmp_path / "out", script, yes_task(100))
+    assert load_run(tmp_path / "out").result.samples < 40
+
+
+@pytest.mark.parametrize("status", [404, 405])
+async def test_a_wrong_path_ends_the_run_at_once(tmp_path: Path, status: int) -> None:
+    """The first answer tells; the message names the option."""
+    script: Script = lambda _body, _times: Reply(status=status, message="no route")  # noqa: E731
+    with pytest.raises(EndpointError, match=r"--base-url: the first request.*no route"):
+        await run(tmp_path / "out", script, yes_task(100))
+    assert load_run(tmp_path / "out").result.samples < 8
 
 
 async def test_data_that_cannot_be_run(tmp_path: Path) -> None:
@@ -239,7 +272,7 @@ async def test_data_that_cannot_be_run(tmp_path: Path) -> None:
     task = yes_task()
     dataset = task.load(DataSource())
     doubled = replace(dataset, samples=dataset.samples * 2)
-    with pytest.raises(DataError, match="same id"):
+    with pytest.raises(DataError, match="two items with the id 'item-0'"):
         await run(tmp_path / "b", task=replace(task, load=lambda _source: doubled))
 
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats as oracle
 
-from evenhand_evals.stats.intervals import mean, ratio, wilson
+from evenhand_evals.stats.intervals import mean, percentiles, ratio, wilson
 
 SHARES = st.floats(0, 1, allow_subnormal=False)
 ITEMS = st.lists(st.lists(SHARES, min_size=1, max_size=4), min_size=1, max_size=40)
@@ -99,6 +99,30 @@ def test_all_right_is_not_certainty() -> None:
     interval = mean([[1.0, 1.0], [1.0, 1.0]])
     assert interval.high == 1.0
     assert interval.low == pytest.approx(wilson(2, 2).low)
+
+
+@pytest.mark.parametrize("samples", [[], [0.3] * 100, [0.1 + 0.2, 0.3] * 50])
+def test_draws_that_do_not_vary_are_no_interval(samples: list[float]) -> None:
+    """Rounding alone is no variation either."""
+    interval = percentiles(0.3, samples)
+    assert (interval.low, interval.high, interval.method) == (0.3, 0.3, "none")
+
+
+def test_percentiles_cut_both_ends_alike() -> None:
+    """Of a hundred draws two are cut at each end, and the value is never outside."""
+    drawn = [number / 100 for number in range(100)]
+    interval = percentiles(0.5, drawn)
+    assert (interval.low, interval.high, interval.method) == (0.02, 0.97, "bootstrap")
+    assert percentiles(0.99, drawn).high == 0.99
+
+
+def test_marks_at_the_ends_of_their_scale_are_no_verdicts() -> None:
+    """They have the t interval; where all are alike, Wilson's is a bound for them too."""
+    marks = mean([[1.0], [0.0], [1.0], [1.0]], graded=True)
+    half = oracle.t.ppf(0.975, 3) * math.sqrt(0.75 * 0.25 / 3)
+    assert (marks.method, marks.high) == ("clustered t", 1.0)
+    assert marks.low == pytest.approx(max(0.0, 0.75 - half))
+    assert mean([[0.0]] * 9, graded=True) == wilson(0, 9)
 
 
 def test_ratio_pools_over_items() -> None:

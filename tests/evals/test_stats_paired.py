@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats as oracle
 
+from evenhand_evals.stats.intervals import wilson
 from evenhand_evals.stats.paired import (
     Discordance,
     bootstrap,
@@ -120,7 +121,39 @@ def test_bootstrap_repeats_with_its_seed(differences: list[float], seed: int) ->
     """The same seed gives the same interval, which holds the estimate within the data."""
     one = bootstrap(differences, seed=seed, resamples=200)
     assert one == bootstrap(differences, seed=seed, resamples=200)
-    assert min(differences) - 1e-9 <= one.low <= one.value <= one.high <= max(differences) + 1e-9
+    assert -1 - 1e-9 <= one.low <= one.value <= one.high <= 1 + 1e-9
+    if one.method == "bootstrap":
+        assert min(differences) - 1e-9 <= one.low < one.high <= max(differences) + 1e-9
+
+
+@given(st.integers(2, 900))
+def test_items_that_all_agree_leave_the_doubt_of_newcombe(n: int) -> None:
+    """Graded items without a difference are no surer than as many plain pairs that agree."""
+    interval, plain = bootstrap([0.0] * n, seed=0), newcombe(Discordance(n, 0, 0, 0))
+    assert (interval.value, interval.method) == (0.0, "wilson")
+    assert (interval.low, interval.high) == pytest.approx((plain.low, plain.high))
+    assert interval.high == pytest.approx(wilson(0, n).high)
+
+
+@given(st.integers(-8, 8).map(lambda eighths: eighths / 8), st.integers(2, 900))
+def test_equal_differences_are_not_certainty(value: float, n: int) -> None:
+    """The interval has width, stays in -1..1, narrows with n, and mirrors with the sign."""
+    one, more = bootstrap([value] * n, seed=0), bootstrap([value] * (2 * n), seed=0)
+    other = bootstrap([-value] * n, seed=0)
+    assert -1 - 1e-9 <= one.low <= more.low <= value <= more.high <= one.high <= 1 + 1e-9
+    assert one.high - one.low > more.high - more.low > 0
+    assert (one.low, one.high) == pytest.approx((-other.high, -other.low))
+
+
+@pytest.mark.parametrize("differences", [[0.3], [0.0], [2.5, 2.5, 2.5]])
+def test_no_interval_where_nothing_bounds_it(differences: list[float]) -> None:
+    """One item, or values that are no shares."""
+    interval = bootstrap(differences, seed=0)
+    assert (interval.low, interval.high, interval.method) == (
+        interval.value,
+        interval.value,
+        "none",
+    )
 
 
 def test_bootstrap_is_near_the_t_interval() -> None:

@@ -169,6 +169,49 @@ def test_what_looks_like_the_mould_and_is_not() -> None:
     assert mould.cast(short) == (short, [], [])
 
 
+TURNS = st.lists(
+    st.tuples(
+        st.integers(0, 1),
+        st.sampled_from(["content", "reasoning_content"]),
+        st.text('a,("4\\', min_size=1, max_size=3),
+    ),
+    min_size=1,
+    max_size=12,
+)
+
+
+@given(TURNS, st.lists(st.integers(1, 8), min_size=1), st.sampled_from([1, 200, 1 << 15]))
+def test_every_piece_lands_in_its_own_place(
+    pieces: list[tuple[int, str, str]], cuts: list[int], batch: int
+) -> None:
+    """Choices and fields that take turns, in any order, are never mixed up."""
+    events = [event({field: piece}, index=index) for index, field, piece in pieces]
+    events += [event(index=index, finish_reason="stop") for index in {each[0] for each in pieces}]
+    stream, reads = Stream(batch), list(events)
+    for cut in cuts:
+        stream.feed(b"".join(reads[:cut]))
+        reads = reads[cut:]
+    stream.feed(b"".join(reads))
+    stream.finish()
+    assert stream.broken is None
+    for choice in stream.body()["choices"]:
+        for field in ("content", "reasoning_content"):
+            told = [p for index, name, p in pieces if (index, name) == (choice["index"], field)]
+            assert (choice["message"].get(field) or "") == "".join(told)
+
+
+def test_a_byte_order_mark() -> None:
+    """It belongs to the encoding, and not to the first event."""
+    assert content_of(read(b"\xef\xbb\xbf" + text("A") + text("B") + END)) == "AB"
+
+
+def test_an_event_of_the_kind_error() -> None:
+    """What it says went wrong is kept, though its data has no `error`."""
+    stream = read(text("A"), b'event: error\ndata: {"message": "boom", "code": 500}\n\n', END)
+    assert stream.broken is not None
+    assert stream.error == {"error": {"message": "boom", "code": 500}}
+
+
 def test_equal_log_probabilities_are_all_kept() -> None:
     """Events that are the same to the last byte still add up."""
     same = event({"content": "a"}, logprobs={"content": [{"token": "a", "logprob": -1.0}]})
@@ -199,7 +242,7 @@ def test_nothing_of_a_chunk_stays_but_its_text() -> None:
         (text("ye") + DONE, "no finish_reason"),
         (WHOLE.replace(b'"s"', b'"s'), "no JSON"),
         (text("ye") + b"data: 5\n\n" + END, "not an object"),
-        (text("ye") + b'data: {"choices": [{"delta": {"content": []}}]}\n\n' + END, "kind"),
+        (text("ye") + b'data: {"choices": [{"delta": {"content": {}}}]}\n\n' + END, "kind"),
         (WHOLE.removesuffix(DONE) + b'data: {"choices"', "no JSON"),
     ],
 )

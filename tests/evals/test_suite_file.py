@@ -54,7 +54,8 @@ def planned(
 def test_every_model_on_every_task(tmp_path: Path) -> None:
     """Patterns spread, own names win over them, task by task; settings come from where they do."""
     runs, left = planned(tmp_path)
-    assert left == [LeftOut("mt_bench", "needs a judge, and the suite names none")]
+    assert [each.task for each in left] == ["mt_bench"]
+    assert "--judge-url and --judge-model, or the suite the key judge" in left[0].reason
     assert [run.name for run in runs[:4]] == [
         "one/labels",
         "org_other/labels",
@@ -149,10 +150,13 @@ def test_which_metrics_are_shown(tmp_path: Path) -> None:
         (("- labels\n", "- lables\n"), "11: tasks.0: there is no task 'lables'; did you mean"),
         (("name: labels_*", "name: lables_*"), "12: tasks.1: no task is called 'lables_*'; did"),
         (("  - mt_bench", "  - labels"), "19: tasks.3: labels stands twice"),
-        (("limit: 3", "limit: 0"), "13: tasks.1.limit: 0 is below 1"),
+        (("limit: 3", "limit: 0"), "13: tasks.1.limit: 0 is below 1; write 1 or more"),
         (("limit: 3", "limt: 3"), "13: tasks.1.limt: is no key of a suite; did you mean 'limit'"),
         (("limit: 3", "data: x"), "13: tasks.1.data: belongs to one task"),
-        (("max_tokens: 8", "max_tokns: 8"), "14: tasks.1.set.max_tokns: "),
+        (
+            ("max_tokens: 8", "max_tokns: 8"),
+            "14: tasks.1.set.max_tokns: is no decoding parameter; did",
+        ),
         (("items: 2", "itms: 2"), "16: tasks.2.options.itms: labels_sweep has no such option"),
         (("top_p: 0.5", "topp: 1"), "8: models.0.set.topp: "),
         (("http://127.0.0.1:1\n", "127.0.0.1\n"), "5: models.0.base_url: '127.0.0.1' is not an"),

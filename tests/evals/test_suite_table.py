@@ -11,7 +11,7 @@ from evenhand_evals.cli.suite_table import Lines, LiveTable, cells, table
 from evenhand_evals.settings import RunSettings
 from evenhand_evals.suite_file import ModelEntry, TaskEntry
 from evenhand_evals.suite_plan import PlannedRun
-from evenhand_evals.suite_run import Standing
+from evenhand_evals.suite_standing import Standing
 from tests.evals.fake import yes_task
 
 

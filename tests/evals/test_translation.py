@@ -189,6 +189,14 @@ def test_intervals_are_bootstrapped_and_the_same_every_time() -> None:
     assert (alone.low, alone.method) == (alone.value, "none")
 
 
+@pytest.mark.parametrize("translation", ["", "The cat sat on the mat."])
+def test_segments_that_are_all_alike_have_no_interval(translation: str) -> None:
+    """Neither of nothing nor of perfection may a corpus be certain."""
+    scored = items(("de", "en"), [(translation, "The cat sat on the mat.")] * 5, ALL)
+    for name, each in {**corpus(scored), **by_pair(scored)}.items():
+        assert (each.method, each.interval) == ("none", ""), name
+
+
 def test_repeats_of_a_segment_are_one_segment() -> None:
     """They are pooled, and the segment is what is drawn."""
     references = ["The cat sat on the mat.", "The dog slept in the sun.", "No."]

@@ -265,6 +265,7 @@ def test_your_own_answers(
         ({**ROW, "image": []}, "the field 'image' must be texts"),
         ({**ROW, "image": 7}, "the field 'image' must be texts, not '7'"),
         ({**ROW, "image": "rain.png"}, "the field 'image' is 'rain.png', and .* cannot be read"),
+        ({**ROW, "image": "../../etc/hostname"}, "leads out of the data's folder"),
         ({**ROW, "answer": " "}, "which nothing could match"),
         ({**ROW, "labels": ["no", "maybe"]}, "'answer' is 'yes', not one of"),
         ({**ROW, "labels": ["yes", "Yes"]}, "two or more must differ"),

@@ -1,5 +1,6 @@
 """`/tokenize` and `/detokenize` on a real socket, in front of an engine of ours."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import httpx
 import pytest
 
 from evenhand_proxy.config import Config, Key, Limits, Model, Secret, Timeouts
-from tests.fake_engine import FakeEngine, answer, plain
+from tests.fake_engine import FakeEngine, Seen, answer, plain
 from tests.proxy.engine_answers import LLAMACPP_PROPS
 from tests.proxy.told_engine import told_engine
 from tests.running import RunningProxy, running_proxy
@@ -86,7 +87,13 @@ async def test_the_root_of_a_base_url_with_a_version(
         (body("hosted"), 400, "route_not_served", "hosted goes through litellm"),
         (body("nothing"), 404, "model_not_found", "no model 'nothing'"),
         (body("m@nothing"), 404, "profile_not_found", "no profile 'nothing'"),
-        ({"prompt": "a"}, 400, "model_missing", "model: None"),
+        (
+            {"prompt": "a"},
+            400,
+            "model_missing",
+            "model: missing; name one of m, below, local, openai, hosted, gone.",
+        ),
+        ({"prompt": "a", "model": ""}, 400, "model_missing", "model: '' is no model name"),
         (body(api_key="k"), 400, "forbidden_field", "api_key"),
         ({"model": "m"}, 400, "invalid_request", "there is no"),
         (body(prompt="a" * 5000), 413, "body_too_large", "longer than 4000 bytes"),
@@ -141,6 +148,52 @@ async def test_what_the_engine_says_is_told(
     answered = await client.post("/tokenize", json=body())
     assert answered.status_code == told
     assert message in answered.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("status", "said", "told", "message"),
+    [
+        (500, "vector::_M_range_check: __n (which is 999999)", 400, "the largest is 999999"),
+        (500, "vector", 400, "tokens: one of them is outside the model's vocabulary"),
+        (500, "Internal server error during detokenization: piece id is out of range.", 400, "ids"),
+        (500, "vector store is down", 500, "vector store is down"),
+        (400, "out of range", 400, "out of range"),
+    ],
+)
+async def test_a_token_out_of_the_vocabulary(
+    engine: FakeEngine,
+    client: httpx.AsyncClient,
+    status: int,
+    said: str,
+    told: int,
+    message: str,
+) -> None:
+    """Is the client's error, whatever the engine calls it; its inner words are not told."""
+    engine.reply = plain({"error": {"message": said}}, status)
+    sent = {"model": "local", "tokens": [1, 999999]}
+    error = (answered := await client.post("/detokenize", json=sent)).json()["error"]
+    assert answered.status_code == told
+    assert message.replace("ids", "whole numbers") in error["message"]
+    if status != told:
+        assert (error["type"], error["param"]) == ("invalid_request_error", "tokens")
+        assert "_M_range" not in error["message"]
+    engine.reply = plain({"error": {"message": said}}, status)
+    assert (await client.post("/tokenize", json=body())).status_code == status
+
+
+async def test_the_only_model_need_not_be_named(
+    engine: FakeEngine, tmp_path: Path, http: httpx.AsyncClient
+) -> None:
+    """As llama.cpp's own clients do not."""
+    engine.reply = plain(FOUND)
+    config = Config(models={"only": Model("llamacpp", engine.url, timeouts=PATIENCE)})
+    async with running_proxy(config, tmp_path) as proxy:
+        for sent in ({"content": "Hello"}, {"content": "Hello", "model": None}):
+            answered = await http.post(f"{proxy.url}/tokenize", json=sent)
+            assert answered.json()["count"] == 2
+        answered = await http.post(f"{proxy.url}/detokenize", json={"tokens": [1]})
+        assert answered.json()["content"] == "ab"
+    assert {seen.json["model"] for seen in engine.seen} == {"only"}
 
 
 async def test_no_json_is_no_answer(engine: FakeEngine, client: httpx.AsyncClient) -> None:
@@ -198,3 +251,21 @@ async def test_a_context_that_nobody_told_stands_nowhere(
     listed = (await client.get("/v1/models")).json()["data"]
     assert all("max_model_len" not in each for each in listed)
     assert "max_model_len" not in (await client.post("/tokenize", json=body())).json()
+
+
+async def test_many_texts_have_one_time(engine: FakeEngine, tmp_path: Path) -> None:
+    """Each call may be in time, and the request as a whole not."""
+
+    async def late(_: Seen, writer: asyncio.StreamWriter) -> None:
+        await asyncio.sleep(0.2)
+        await answer(writer, 200, json.dumps(FOUND).encode())
+
+    engine.reply = late
+    short = Timeouts(connect=2, first_byte=5, between_bytes=5, total=0.5)
+    config = Config(models={"only": Model("vllm", engine.url, timeouts=short)})
+    async with running_proxy(config, tmp_path) as running, httpx.AsyncClient() as client:
+        asked = {"prompt": ["a"] * 100}
+        answered = await client.post(f"{running.url}/tokenize", json=asked, timeout=30)
+    assert answered.status_code == 504
+    assert answered.json()["error"]["message"] == "only: no whole answer within 0.5 seconds."
+    assert len(engine.seen) < 100

@@ -1,13 +1,20 @@
 """Each engine's tokeniser: what it is asked, and what its answers become."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenhand_proxy.engines.tokenizers import TOKENIZERS, Call, Talk, detokenise, tokenise
+from evenhand_proxy.engines.tokenizers import (
+    MOST_AT_ONCE,
+    TOKENIZERS,
+    Call,
+    Talk,
+    detokenise,
+    tokenise,
+)
 from evenhand_proxy.errors import RequestError, UpstreamError
 
 SAID = [{"role": "user", "content": "Hi"}]
@@ -178,6 +185,32 @@ def test_only_ids_are_detokenised(tokens: Any) -> None:
             next(talk)
 
 
+@pytest.mark.parametrize(
+    ("tokens", "message"),
+    [
+        (None, "^tokens: missing"),
+        ([None], r"^tokens: \[null\] is no list"),
+        ([-1], "^tokens: -1 is no token id"),
+        ([[1], [2, 2**31]], "^tokens: 2147483648 is no token id"),
+    ],
+)
+def test_ids_that_no_vocabulary_has(tokens: Any, message: str) -> None:
+    """Are refused before they are sent; llama.cpp would take the lower half of a large one."""
+    with pytest.raises(RequestError, match=message):
+        next(detokenise(TOKENIZERS["llamacpp"], {"tokens": tokens}, "m"))
+
+
+@pytest.mark.parametrize("kind", ["image_url", "input_image", "image", "input_audio", "video_url"])
+def test_parts_without_tokens(kind: str) -> None:
+    """Are refused where the count would be too low; vLLM counts them."""
+    parts = [{"type": "text", "text": "See:"}, {"type": kind, kind: {}}]
+    body = {"messages": [*SAID, {"role": "user", "content": parts}]}
+    for engine in ("sglang", "llamacpp"):
+        with pytest.raises(RequestError, match=r"messages\[1\]\.content\[1\]: .* have no tokens"):
+            next(tokenise(TOKENIZERS[engine], body, "m"))
+    assert next(tokenise(TOKENIZERS["vllm"], body, "m")).body["messages"] == body["messages"]
+
+
 def test_an_engine_that_answers_something_else() -> None:
     """Is an error, and never a count of nothing."""
     for talk in (
@@ -188,3 +221,16 @@ def test_an_engine_that_answers_something_else() -> None:
         next(talk)
         with pytest.raises(UpstreamError, match="has no"):
             talk.send({"detail": "nothing"})
+
+
+@pytest.mark.parametrize("talk", [tokenise, detokenise])
+def test_so_many_at_once_and_no_more(talk: Callable[..., Talk]) -> None:
+    """Each of several is a call to the engine, so that one request cannot be millions."""
+    fields = ("prompt", ["a"]) if talk is tokenise else ("tokens", [[1]])
+    for count in (MOST_AT_ONCE, MOST_AT_ONCE + 1):
+        asking = talk(TOKENIZERS["vllm"], {"model": "m", fields[0]: fields[1] * count}, "m")
+        if count == MOST_AT_ONCE:
+            assert isinstance(next(asking), Call)
+        else:
+            with pytest.raises(RequestError, match=f"{fields[0]}: 129 at once are more than 128"):
+                next(asking)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from evenhand_evals.cli.output import json_option, print_json
-from evenhand_evals.errors import DataError
+from evenhand_evals.cli.prompt import shown_message
 from evenhand_evals.own_task import read_own_task
 from evenhand_evals.run import order
 from evenhand_evals.settings import data_source
@@ -21,10 +21,7 @@ def check(task: Path, data: Path | None, seed: int, as_json: bool) -> None:
     """Check the task in the YAML file TASK and its data, and show the prompt asked first."""
     own = read_own_task(task)
     dataset = own.load(data_source(data, seed))
-    ids = {sample.id for sample in dataset.samples}
     first = order(dataset.samples, seed)[0]
-    if len(ids) < len(dataset.samples):
-        raise DataError(f"{dataset.source}: two rows have the same id; make ids unique")
     if as_json:
         print_json(
             {
@@ -49,7 +46,7 @@ def _shown(sample: Sample) -> str:
     ask = sample.first
     lines = [f"--- {sample.id}"]
     if isinstance(ask, Chat):
-        lines += [f"[{each.role}]\n{each.text}" for each in ask.messages]
+        lines += [shown_message(each) for each in ask.messages]
     elif isinstance(ask, Text):
         lines.append(ask.prompt)
     elif isinstance(ask, Likelihood):

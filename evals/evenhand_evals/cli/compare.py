@@ -61,14 +61,19 @@ def print_comparison(result: Comparison) -> None:
     p = format_p(result.p) + (f" (mid-p {result.mid_p:.2g})" if result.mid_p is not None else "")
     drawn = f", {result.draws} draws" if result.draws else ""
     click.echo(
-        f"\ndifference: {result.difference:+.1f} points, 95 % interval {result.low:+.1f} to "
-        f"{result.high:+.1f} ({result.interval})\n"
+        f"\ndifference: {result.difference:+.1f} points, {_interval(result)}\n"
         f"test: {result.test}{drawn}, {p}; {result.discordant} of {result.items} items differ"
         + (f"; {result.left_out} items left out" if result.left_out else "")
     )
     for each in result.notes:
         click.echo(f"note: {each}")
     click.echo(f"\nverdict: {result.verdict}")
+
+
+def _interval(result: Comparison) -> str:
+    if result.interval == "none":
+        return "no interval"
+    return f"95 % interval {result.low:+.1f} to {result.high:+.1f} ({result.interval})"
 
 
 def _side_row(side: Side) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ import click
 from evenhand_evals.errors import UsageError
 from evenhand_evals.settings import (
     DEFAULT_KEY_VARIABLE,
+    JUDGE_BY_OPTIONS,
     TIMEOUT,
     Target,
     normalise_url,
@@ -153,11 +154,19 @@ def judge_of(options: dict[str, Any]) -> Target | None:
     if url is None or model is None:
         raise UsageError("--judge-url and --judge-model: a judge needs both")
     return Target(
-        normalise_url(url),
+        normalise_url(url, JUDGE_BY_OPTIONS),
         model,
         profile,
-        parse_settings(texts),
+        _judge_settings(texts),
         options["timeout"],
         options["mode"],
         key_variable=key_variable,
+        named=JUDGE_BY_OPTIONS,
     )
+
+
+def _judge_settings(texts: tuple[str, ...]) -> dict[str, Any]:
+    try:
+        return parse_settings(texts)
+    except UsageError as error:
+        raise UsageError(f"--judge-set {str(error).removeprefix('--set ')}") from error

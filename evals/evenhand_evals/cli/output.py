@@ -115,7 +115,7 @@ def print_result(manifest: Manifest, result: Result) -> None:
         per_token = f"; per output token {_times(times.per_token)}" if times.per_token else ""
         click.echo(
             f"first token {_times(times.first_token)}{per_token}; "
-            f"{times.first_token.n} streams, {times.chunks} chunks"
+            f"{times.first_token.n} streams of {result.samples} samples, {times.chunks} chunks"
         )
     for warning in result.warnings:
         note(f"note: {warning}")

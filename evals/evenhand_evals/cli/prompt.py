@@ -4,7 +4,13 @@ import click
 import orjson
 
 from evenhand_evals.cli.output import print_json
-from evenhand_evals.first_prompt import FirstPrompt
+from evenhand_evals.first_prompt import FirstPrompt, image_lines
+from evenhand_evals.types import Message
+
+
+def shown_message(message: Message) -> str:
+    """Write a message: who says it, its images and its text."""
+    return "\n".join((f"[{message.role}]", *image_lines(message), message.text))
 
 
 def print_prompt(prompt: FirstPrompt, *, as_json: bool) -> None:
@@ -15,14 +21,16 @@ def print_prompt(prompt: FirstPrompt, *, as_json: bool) -> None:
     parameters = orjson.dumps(prompt.parameters, option=orjson.OPT_NON_STR_KEYS).decode()
     click.echo(f"--- {prompt.item}, asked by {prompt.interface}; written by {prompt.told_by}")
     if prompt.text is not None:
-        click.echo(prompt.text)
+        click.echo("\n".join((prompt.text, *prompt.images)))
     else:
         for message in prompt.messages:
-            click.echo(f"[{message.role}]\n{message.text}")
+            click.echo(shown_message(message))
     for continuation in prompt.continuations:
         click.echo(f"[continuation] {continuation!r}")
     click.echo("--- end of the prompt")
-    if prompt.tokens is None:
+    if prompt.tokens is None and prompt.images:
+        click.echo("tokens: not told, because the engine adds those of the images")
+    elif prompt.tokens is None:
         click.echo("tokens: the endpoint does not tell")
     else:
         click.echo(f"{len(prompt.tokens)} tokens: {' '.join(str(each) for each in prompt.tokens)}")

@@ -16,18 +16,11 @@ from evenhand_evals.cli.suite_table import COLUMNS, cells, showing
 from evenhand_evals.errors import UsageError
 from evenhand_evals.extras import require
 from evenhand_evals.settings import Target, parse_settings
-from evenhand_evals.suite_file import JudgeEntry, ModelEntry, Suite, read_suite
+from evenhand_evals.suite_file import JudgeEntry, ModelEntry, Suite, read_suite, suite_text
+from evenhand_evals.suite_folder import check_folder, document_of, runs_before
 from evenhand_evals.suite_plan import LeftOut, Narrowing, PlannedRun, plan_suite
-from evenhand_evals.suite_run import (
-    Finished,
-    Spending,
-    Standing,
-    check_data,
-    check_folder,
-    document_of,
-    finished,
-    run_suite,
-)
+from evenhand_evals.suite_run import Spending, check_data, finished, run_suite
+from evenhand_evals.suite_standing import Finished, Standing
 from evenhand_evals.yaml_tree import Document
 
 REPORT_NAME = "report.html"
@@ -57,18 +50,23 @@ REFUSED = 2
     help="Use and keep answers to the very same requests.",
 )
 @judge_options
+@click.option("--show", is_flag=True, help="Print the suite's YAML, to be copied, and end.")
 @json_option
 @click.pass_context
 def suite(
-    ctx: click.Context, /, suite: str, as_json: bool, strict_data: bool, **options: Any
+    ctx: click.Context, /, suite: str, as_json: bool, strict_data: bool, show: bool, **options: Any
 ) -> None:
     """Run the tasks of SUITE, a YAML file or the name of a shipped suite such as glm-4.
 
     --base-url and --model ask that model in place of those in the file. Every run has its folder
     OUT/MODEL/TASK, and the same command goes on where a killed or stopped suite was. A task whose
-    data is not at hand, or that the endpoint cannot be asked, is left out and listed. Exit code 2
-    if a run was refused, 3 if an endpoint failed or nothing could be scored.
+    data is not at hand, or that the endpoint cannot be asked, is left out and listed. To change a
+    shipped suite, copy it: evenhand eval suite glm-4 --show > mine.yaml. Exit code 2 if a run was
+    refused, 3 if an endpoint failed or nothing could be scored.
     """
+    if show:
+        click.echo(suite_text(suite), nl=False)
+        return
     require("a suite's report", "jinja2")
     document = _with_options(read_suite(suite), options)
     out = options["out"] or document.value.out
@@ -80,7 +78,8 @@ def suite(
     check_folder(out, runs)
     if strict_data:
         check_data(runs)
-    ended, interrupted = _run(runs, left, out, document.value)
+    before = runs_before(document, out, runs)
+    ended, interrupted = _run(runs, left, before, out, document.value)
     _report(document.value, ended, out, as_json=as_json)
     if interrupted:
         note("evenhand: interrupted; the same command goes on")
@@ -134,42 +133,51 @@ def _judge(target: Target) -> JudgeEntry:
 
 
 def _run(
-    runs: Sequence[PlannedRun], left: Sequence[LeftOut], out: Path, suite: Suite
+    runs: Sequence[PlannedRun],
+    left: Sequence[LeftOut],
+    before: Sequence[Standing],
+    out: Path,
+    suite: Suite,
 ) -> tuple[Finished, bool]:
     """Run the suite; Ctrl-C ends it with what is done."""
     board = [Standing(run) for run in runs]
     spending = Spending(suite.budget)
     with showing(board) as viewer:
         try:
-            return run_async(run_suite(left, out, spending, board, viewer)), False
+            return run_async(run_suite(left, out, spending, board, viewer, before)), False
         except KeyboardInterrupt:
-            return finished(board, left, spending), True
+            return finished(board, left, spending, before), True
 
 
 def _report(suite: Suite, ended: Finished, out: Path, *, as_json: bool) -> None:
     from evenhand_evals.report.suite import render_suite
 
     render_suite(suite.title, ended, out / REPORT_NAME)
+    asked = [each for each in ended.standings if each.asked]
     if as_json:
         print_json(document_of(ended))
     else:
-        print_table(COLUMNS, [_row(each) for each in ended.standings])
+        print_table(COLUMNS, [_row(each) for each in asked])
         click.echo("")
-        for standing in ended.standings:
+        for standing in asked:
             if standing.reason:
                 click.echo(f"{standing.state}: {standing.run.name}: {standing.reason}")
+            for text in standing.notes:
+                click.echo(f"note: {standing.run.name}: {text}")
         for each in ended.left:
             click.echo(f"left out: {each.task}: {each.reason}")
         click.echo(
             f"{ended.seconds:.0f} s, {ended.requests} requests, "
             f"{ended.completion_tokens} tokens out"
         )
-    for standing in ended.standings:
+    for standing in asked:
         if as_json and standing.state in ("refused", "failed"):
             note(f"evenhand: {standing.run.name}: {standing.reason}")
     if ended.reached is not None:
         note(f"note: the budget of {ended.reached} is spent; the same command goes on")
-    note(f"report: {out / REPORT_NAME}")
+    others = len(ended.standings) - len(asked)
+    more = f", with {others} other runs of the folder" if others else ""
+    note(f"report: {out / REPORT_NAME}{more}")
 
 
 def _row(standing: Standing) -> tuple[str, ...]:
@@ -179,8 +187,9 @@ def _row(standing: Standing) -> tuple[str, ...]:
 
 
 def _exit_code(ended: Finished) -> int:
-    states = {each.state for each in ended.standings}
+    asked = [each for each in ended.standings if each.asked]
+    states = {each.state for each in asked}
     if "refused" in states:
         return REFUSED
-    scored = any(each.data is not None and each.data.result.score for each in ended.standings)
+    scored = any(each.data is not None and each.data.result.score for each in asked)
     return NONE_SCORED if "failed" in states or not scored else 0

@@ -20,7 +20,7 @@ from evenhand_evals.manifest import now
 from evenhand_evals.report.decoding import decoding_table, hidden_defaults
 from evenhand_evals.report.pairs import compare_pairs
 from evenhand_evals.report.plots import patterns, swatch
-from evenhand_evals.report.samples import disagreements
+from evenhand_evals.report.samples import disagreements, samples_hint
 from evenhand_evals.report.scores import day, facts, forest_plot, run_view, tables
 from evenhand_evals.report.view import Page
 from evenhand_evals.results import RunData
@@ -72,7 +72,7 @@ def build_page(runs: Mapping[str, RunData]) -> Page:
     first = next(iter(runs.values()))
     decoding = {letter: run.manifest.decoding for letter, run in runs.items()}
     pairs, refused = compare_pairs(runs, _pairs(list(runs)))
-    samples, differing = disagreements(runs) if len(runs) > 1 else ((), 0)
+    differing = disagreements(runs)
     return Page(
         title=" and ".join(dict.fromkeys(run.manifest.task.title for run in runs.values())),
         subtitle=_subtitle(runs),
@@ -84,8 +84,8 @@ def build_page(runs: Mapping[str, RunData]) -> Page:
         tables=tables(runs),
         decoding=decoding_table(decoding),
         defaults=hidden_defaults(decoding),
-        samples=samples,
-        samples_hint=_samples_hint(len(samples), differing),
+        samples=differing.samples,
+        samples_hint=samples_hint(differing),
         facts=facts(runs),
         footer=f"Made by evenhand {version('evenhand')} on {day(now())}. "
         "This file loads nothing from the network and runs no script.",
@@ -123,18 +123,6 @@ def _notes(runs: Mapping[str, RunData]) -> list[str]:
     if len(runs) > ALL_PAIRS_UP_TO:
         notes.append("Each run is compared with the first; other pairs are left out for length.")
     return notes
-
-
-def _samples_hint(shown: int, differing: int) -> str:
-    if not differing:
-        return "The runs have the same score on every item."
-    if shown == differing:
-        items = "1 item has" if differing == 1 else f"{differing} items have"
-        return f"{items} different scores in these runs; greatest difference first."
-    return (
-        f"{differing} items have different scores in these runs. "
-        f"The {shown} with the greatest difference are shown; all are in the runs' logs."
-    )
 
 
 def policy(style: str) -> str:

@@ -58,7 +58,8 @@ def _view(left: str, right: str, comparison: Comparison, axis: Axis) -> PairView
 
 def _dot(left: str, right: str, comparison: Comparison) -> Dot:
     value, low, high = comparison.difference, comparison.low, comparison.high
-    text = f"{value:+.1f} ({low:+.1f} to {high:+.1f})"
+    bounds = "no interval" if comparison.interval == "none" else f"{low:+.1f} to {high:+.1f}"
+    text = f"{value:+.1f} ({bounds})"
     return Dot(f"{left} − {right}", value, low, high, text)
 
 

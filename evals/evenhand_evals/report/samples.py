@@ -1,11 +1,13 @@
 """The list of items on which runs disagree, with what each of them answered."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from evenhand_evals.compare import identity
 from evenhand_evals.log import Record
 from evenhand_evals.report.view import AnswerView, SampleView, Turn
 from evenhand_evals.results import RunData
@@ -18,22 +20,95 @@ _IMAGE = re.compile(r"data:image/(?:png|jpeg|gif|webp);base64,[A-Za-z0-9+/]+={0,
 NO_PROMPT = "The prompt is not in the log: these answers were made elsewhere."
 
 
-def disagreements(runs: Mapping[str, RunData]) -> tuple[tuple[SampleView, ...], int]:
-    """Find the items that every run has and whose scores differ, greatest difference first.
+@dataclass(frozen=True, slots=True)
+class Disagreements:
+    """The items whose scores differ between runs, and which runs were looked at.
 
-    An item's score in a run is its mean over the repeats that were scored; an item that was
-    answered in one run and failed in another counts as a disagreement too, after the others.
-
-    Returns:
-        At most `SHOWN` of them, and how many there are.
-
+    `samples` are at most `SHOWN` of the `differing` items. `together` holds the letters of runs of
+    the same task and data that have scored items in common, a tuple for each task; `alone` those
+    of the other runs.
     """
-    by_item = {letter: _by_item(run.records) for letter, run in runs.items()}
-    first, *others = by_item.values()
-    shared = [item for item in first if all(item in other for other in others)]
-    spreads = {item: _spread([records[item] for records in by_item.values()]) for item in shared}
-    differing = sorted((item for item in shared if spreads[item]), key=lambda item: -spreads[item])
-    return tuple(_sample(item, by_item) for item in differing[:SHOWN]), len(differing)
+
+    samples: tuple[SampleView, ...]
+    differing: int
+    together: tuple[tuple[str, ...], ...]
+    alone: tuple[str, ...]
+
+
+def disagreements(runs: Mapping[str, RunData]) -> Disagreements:
+    """Find the items whose scores differ between runs that have them, greatest difference first.
+
+    Runs are held against each other where they are of the same task and data, as in the verdicts on
+    pairs. An item's score in a run is its mean over the repeats that were scored; an item that was
+    answered in one run and failed in another counts as a disagreement too, after the others.
+    """
+    found: list[tuple[float, str, Mapping[str, list[Record]]]] = []
+    together: list[tuple[str, ...]] = []
+    for family in (each for each in _families(runs) if len(each) > 1):
+        shared = list(_shared({letter: _by_item(runs[letter].records) for letter in family}))
+        letters = {letter for _, answers in shared for letter in answers}
+        if letters:
+            together.append(tuple(letter for letter in family if letter in letters))
+        found += [(_spread(list(answers.values())), item, answers) for item, answers in shared]
+    differing = sorted((each for each in found if each[0]), key=lambda each: -each[0])
+    compared = {letter for letters in together for letter in letters}
+    return Disagreements(
+        tuple(_sample(item, answers) for _, item, answers in differing[:SHOWN]),
+        len(differing),
+        tuple(together),
+        tuple(letter for letter in runs if letter not in compared),
+    )
+
+
+def samples_hint(found: Disagreements) -> str:
+    """Say what the list holds, and of which runs."""
+    if not found.together:
+        return "No two of these runs have scored items in common: there is nothing to compare."
+    return f"{_compared(found)}{_listed(len(found.samples), found.differing)}"
+
+
+def _compared(found: Disagreements) -> str:
+    """Say which runs were compared, nothing where it was all with all."""
+    if len(found.together) == 1 and not found.alone:
+        return ""
+    groups = "; ".join(_joined(letters) for letters in found.together)
+    has = "has" if len(found.alone) == 1 else "have"
+    alone = f" {_joined(found.alone)} {has} no item in common with another." if found.alone else ""
+    return f"Compared with each other: {groups}.{alone} "
+
+
+def _joined(letters: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(letters[:-1]), letters[-1])))
+
+
+def _listed(shown: int, differing: int) -> str:
+    if not differing:
+        return "The runs have the same score on every item that they share."
+    if shown == differing:
+        items = "1 item has" if differing == 1 else f"{differing} items have"
+        return f"{items} different scores in these runs; greatest difference first."
+    return (
+        f"{differing} items have different scores in these runs. "
+        f"The {shown} with the greatest difference are shown; all are in the runs' logs."
+    )
+
+
+def _families(runs: Mapping[str, RunData]) -> list[list[str]]:
+    """Give the letters of the runs that are of one task and data, a list for each."""
+    families: dict[tuple[str, ...], list[str]] = {}
+    for letter, run in runs.items():
+        families.setdefault(tuple(identity(run.manifest).values()), []).append(letter)
+    return list(families.values())
+
+
+def _shared(
+    by_item: Mapping[str, Mapping[str, list[Record]]],
+) -> Iterator[tuple[str, Mapping[str, list[Record]]]]:
+    """Give each item that two runs or more have and one of them scored, with their records."""
+    for item in dict.fromkeys(item for items in by_item.values() for item in items):
+        answers = {letter: items[item] for letter, items in by_item.items() if item in items}
+        if len(answers) > 1 and any(_mean(records) is not None for records in answers.values()):
+            yield item, answers
 
 
 def cut(text: str) -> str:
@@ -63,8 +138,7 @@ def _mean(records: Sequence[Record]) -> float | None:
     return sum(values) / len(values) if values else None
 
 
-def _sample(item: str, by_item: Mapping[str, Mapping[str, list[Record]]]) -> SampleView:
-    records = {letter: items[item] for letter, items in by_item.items()}
+def _sample(item: str, records: Mapping[str, list[Record]]) -> SampleView:
     one = next(iter(records.values()))[0]
     answers = tuple(_answer(letter, repeats) for letter, repeats in records.items())
     return SampleView(item, one.group, _prompt(one), answers)

@@ -20,7 +20,7 @@ from evenhand_evals.report.plots import Dot, forest, patterns, swatch
 from evenhand_evals.report.scores import day, interval, run_view, shown, tables
 from evenhand_evals.report.view import Cell, PairView, Parameter, Row, RunView, Table
 from evenhand_evals.results import RunData
-from evenhand_evals.suite_run import Finished, Standing
+from evenhand_evals.suite_standing import Finished, Standing
 from evenhand_evals.types import OUTCOMES
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -112,6 +112,11 @@ def build_suite(title: str, suite: Finished) -> SuitePage:
         tasks=tuple(_task(name, runs) for name, runs in answered.items() if runs),
         unscored=(
             *(_unscored(each) for each in suite.standings if each.state != "done"),
+            *(
+                Unscored(each.run.name, f"{each.state}, note", text)
+                for each in suite.standings
+                for text in each.notes
+            ),
             *(Unscored(each.task, "left out", each.reason) for each in suite.left),
         ),
         decoding=_decoding(answered),
@@ -149,6 +154,8 @@ def _cell(standing: Standing | None) -> Cell:
     if score is None:
         return Cell("·", standing.state)
     more = "" if standing.state == "done" else f"; {standing.state}"
+    if standing.data is not None and standing.data.manifest.dataset.left_out:
+        more += "; in part"
     return Cell(shown(score), f"({interval(score)}; n {score.n:,}{more})")
 
 

@@ -14,8 +14,8 @@ from evenhand_evals.scorers.instructions_chinese_content import Relation, compar
 _NUMERAL = "[零〇一二两三四五六七八九十百]+"
 _BULLET = re.compile(
     r"^[^\S\n]*(?:"
-    r"[*+][^\S\n]+\S|[-–—](?![-–—\d])[^\S\n]*\S|[•·●○◦▪■□◆‣⁃・]"
-    r"|\d{1,2}[.．、)）](?!\d)|[(（]\d{1,2}[)）]|[①-⑳]"
+    r"[*+][^\S\n]+[^\s*]|[-–—－](?![-–—－\d])[^\S\n]*\S|[•·●○◦▪■□◆‣⁃・]"
+    r"|\d{1,2}[.．、)）](?!\d)|[(（]\d{1,2}[)）]|[①-⒇]"
     rf"|{_NUMERAL}[、.．]|[(（]{_NUMERAL}[)）]"
     r")",
     re.MULTILINE,
@@ -67,16 +67,20 @@ def nth_paragraph_first_word(
 def number_bullet_lists(response: str, *, num_bullets: int) -> bool:
     """Exactly so many lines that begin as an item of a list, at any depth.
 
-    An item begins with `* `, `+ `, `-` or `•` and their like, or with a number: `1.`, `1、`, `1)`,
-    `（1）`, `①`, `一、` or `（一）`. Neither `**bold**`, `---`, `-5` nor `3.5` begins one.
+    An item begins with `* `, `+ `, `-` or `•` and their like, or a number: `1.`, `1、`, `1)`,
+    `（1）`, `①`, `⑴`, `一、` or `（一）`. Neither of `**bold**`, `* * *`, `---`, `-5` and `3.5` is
+    one; a sentence that begins with numbers in words (`三、四月`) is taken for one.
     """
     return len(_BULLET.findall(response)) == num_bullets
 
 
 def multiple_sections(response: str, *, section_spliter: str, num_sections: int) -> bool:
-    """At least so many lines that begin with a mark such as `第一部分`, `第1部分` or `部分 1`."""
+    """At least so many lines that begin with a mark such as `第一部分`, `第1部分` or `部分 1`.
+
+    In `部分一致认为` the numeral belongs to another word: what follows must be no letter.
+    """
     name, number = re.escape(fold(section_spliter.strip())), rf"(?:\d+|{_NUMERAL})"
-    mark = rf"^[\s#*_【\[]*(?:第\s?{number}\s?{name}|{name}\s?{number})"
+    mark = rf"^[\s#*_【\[]*(?:第\s?{number}\s?{name}|{name}\s?{number}(?!\w))"
     return len(re.findall(mark, fold(response), re.MULTILINE)) >= num_sections
 
 

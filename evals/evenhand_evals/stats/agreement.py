@@ -47,7 +47,8 @@ def kappa(pairs: Sequence[Pair]) -> float:
         kinds[pair[0]].append(pair)
     observed = sum(one == other for _, one, other in pairs) / len(pairs)
     expected = sum(_by_chance(each) * len(each) for each in kinds.values()) / len(pairs)
-    return 0.0 if expected == 1 else (observed - expected) / (1 - expected)
+    # Rounding may take it a hair below its lower bound.
+    return 0.0 if expected == 1 else max(-1.0, (observed - expected) / (1 - expected))
 
 
 def _by_chance(pairs: Sequence[Pair]) -> float:

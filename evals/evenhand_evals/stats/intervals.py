@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from evenhand_evals.stats.distributions import normal_quantile, student_quantile
 
 LEVEL = 0.95
+SAME = 1e-12
+"""By how much numbers may differ that would be equal but for their rounding."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,26 +49,41 @@ def wilson(successes: float, n: float, level: float = LEVEL) -> Interval:
 
 
 def percentiles(value: float, samples: Sequence[float], level: float = LEVEL) -> Interval:
-    """Give a value with the percentile interval of its bootstrap samples, "none" without any.
+    """Give a value with the percentile interval of its bootstrap samples, "none" where it has none.
 
-    Source: Efron and Tibshirani 1993, chapter 13. The interval holds the value.
+    Source: Efron and Tibshirani 1993, chapter 13. The interval holds the value. There is none
+    without samples, and none where they do not vary: drawing again from items that are all alike
+    shows nothing of other items, so that an interval without width would claim a certainty that
+    nobody has.
     """
     spread = sorted(samples) or [value]
     cut = int((1 - level) / 2 * len(spread))
     low, high = min(spread[cut], value), max(spread[-1 - cut], value)
-    return Interval(value, low, high, "bootstrap" if samples else "none")
+    if high - low <= SAME * max(1.0, abs(value)):
+        return Interval(value, value, value, "none")
+    return Interval(value, low, high, "bootstrap")
 
 
 def ratio(
-    numerators: Sequence[float], denominators: Sequence[float], level: float = LEVEL
+    numerators: Sequence[float],
+    denominators: Sequence[float],
+    level: float = LEVEL,
+    *,
+    graded: bool = False,
 ) -> Interval:
     """Give a pooled ratio over items with its interval, items being the clusters.
 
-    Where every item is simply right or wrong (0 or 1 of 1), this is Wilson's interval. Else it is a
-    t interval with n - 1 degrees of freedom and the linearised variance of a ratio estimator
-    (Cochran 1977, Sampling Techniques, section 6.4). For shares (every numerator in
-    0..denominator) its bounds are kept in 0..1, and where no item differs from the pooled ratio, so
-    that the variance is zero, Wilson's interval over the items takes its place.
+    Where every item is simply right or wrong (0 or 1 of 1), this is Wilson's interval, which keeps
+    its promise near 0 and 1 where others do not (Brown, Cai and DasGupta 2001, Statistical Science
+    16, 101-133). Else it is a t interval with n - 1 degrees of freedom and the linearised variance
+    of a ratio estimator (Cochran 1977, Sampling Techniques, section 6.4). For shares (every
+    numerator in 0..denominator) its bounds are kept in 0..1, and where no item differs from the
+    pooled ratio, so that the variance is zero, Wilson's interval over the items takes its place.
+
+    The values themselves show whether items are right or wrong, unless `graded` says that they are
+    marks on a scale, such as chrF2, which happen to be all at its ends: these are no trials with
+    two outcomes and have the t interval. Wilson's where the variance is zero holds for them too, as
+    a bound: no marks in 0..1 with that mean vary more than ones that are all 0 or 1.
 
     Raises:
         ValueError: the sequences differ in length, are empty, or pool to nothing.
@@ -76,7 +93,7 @@ def ratio(
     if n != len(denominators) or n == 0 or total <= 0:
         raise ValueError("a ratio needs as many denominators as numerators, and some in all")
     pairs = list(zip(numerators, denominators, strict=True))
-    if all(below == 1 and above in (0, 1) for above, below in pairs):
+    if not graded and all(below == 1 and above in (0, 1) for above, below in pairs):
         return wilson(sum(numerators), n, level)
     value = math.fsum(numerators) / total
     share = all(0 <= above <= below for above, below in pairs)
@@ -94,11 +111,14 @@ def ratio(
     return Interval(value, min(low, value), max(high, value), "ratio t")
 
 
-def mean(items: Sequence[Sequence[float]], level: float = LEVEL) -> Interval:
+def mean(
+    items: Sequence[Sequence[float]], level: float = LEVEL, *, graded: bool = False
+) -> Interval:
     """Give the mean over items, each with its repeats, and its interval.
 
     Every item weighs the same, however many of its repeats there are. The interval is that of
-    `ratio` over the items' means: Wilson's where each is 0 or 1, else a t interval.
+    `ratio` over the items' means: Wilson's where each is 0 or 1 and not `graded`, else a t
+    interval.
 
     Raises:
         ValueError: there is no item, or an item without a value.
@@ -107,5 +127,5 @@ def mean(items: Sequence[Sequence[float]], level: float = LEVEL) -> Interval:
     if not items or not all(items):
         raise ValueError("a mean needs at least one item, and each item at least one value")
     means = [math.fsum(values) / len(values) for values in items]
-    interval = ratio(means, [1.0] * len(means), level)
+    interval = ratio(means, [1.0] * len(means), level, graded=graded)
     return replace(interval, method=interval.method.replace("ratio", "clustered"))

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evenhand_evals.stats.distributions import normal_quantile
-from evenhand_evals.stats.intervals import LEVEL, Interval, percentiles, wilson
+from evenhand_evals.stats.intervals import LEVEL, SAME, Interval, percentiles, wilson
 
 EXACT_PAIRS = 20
 DRAWS = 10_000
@@ -97,13 +97,28 @@ def newcombe(table: Discordance, level: float = LEVEL) -> Interval:
     )
 
 
+def unvaried(value: float, n: int, level: float = LEVEL) -> Interval:
+    """Give the interval of a mean difference of n items that all differ alike, by `value`.
+
+    That n items are alike leaves room for a share of others up to Wilson's upper bound of 0 of n
+    (Wilson 1927), which may differ by anything in -1..1. Where the items do not differ at all this
+    is also Newcombe's interval of n pairs that agree. One item says nothing of what varies, and
+    values outside of -1..1 have no such bounds: the method is "none" for both.
+    """
+    if n == 1 or abs(value) > 1:
+        return Interval(value, value, value, "none")
+    others = wilson(0, n, level).high
+    return Interval(value, value - others * (1 + value), value + others * (1 - value), "wilson")
+
+
 def bootstrap(
     differences: Sequence[float], *, seed: int, resamples: int = RESAMPLES, level: float = LEVEL
 ) -> Interval:
     """Give the mean difference with its percentile bootstrap interval, resampling items.
 
     Source: Efron and Tibshirani 1993, chapter 13; an item stays together with its repeats, so the
-    bootstrap is clustered. The same seed gives the same interval.
+    bootstrap is clustered. The same seed gives the same interval. Where no item differs from
+    another nothing is drawn, since all draws would be the same, and `unvaried` gives the interval.
 
     Raises:
         ValueError: there is no item.
@@ -113,6 +128,8 @@ def bootstrap(
     if n == 0:
         raise ValueError("a difference needs at least one item")
     value = math.fsum(differences) / n
+    if max(differences) - min(differences) <= SAME:
+        return unvaried(value, n, level)
     draw = random.Random(seed)  # noqa: S311 - a statistic, not a secret
     means = [math.fsum(draw.choices(differences, k=n)) / n for _ in range(resamples)]
     return percentiles(value, means, level)

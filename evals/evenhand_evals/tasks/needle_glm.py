@@ -110,7 +110,7 @@ def load(name: str, source: DataSource) -> Dataset:
             )
             for depth in depths
         ]
-    plan = (name, "1", source.seed, asked, depths, haystack.sha256)
+    plan = (name, "2", source.seed, asked, depths, haystack.sha256)
     told = f"{haystack.source}; tokens by {tokens.source}"
     licence = "Apache-2.0" if source.path is None and kind == GENERATED else "unknown"
     digest = sha256(repr(plan).encode()).hexdigest()
@@ -179,7 +179,7 @@ TASK = Task(
     name="needle_glm",
     title="Needle in a haystack as published for GLM-4, without a judge",
     headline="accuracy",
-    version="1",
+    version="2",
     load=partial(load, "needle_glm"),
     score=score,
     max_tokens=ANSWER_TOKENS,
@@ -192,7 +192,7 @@ JUDGED = Task(
     name="needle_glm_judged",
     title="Needle in a haystack as published for GLM-4, with its judge",
     headline="judge",
-    version="1",
+    version="2",
     load=partial(load, "needle_glm_judged"),
     follow=follow,
     score_all=score_all,

@@ -5,7 +5,7 @@ Every data set here is one file of JSON lines, so that its SHA-256 can be compar
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from importlib.resources import files
@@ -51,16 +51,17 @@ class Origin:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The bytes of a data set and where they came from."""
+    """The bytes of a data set and where they came from; `packed` is the digest of a packed file."""
 
     data: bytes
     source: str
     revision: str | None = None
+    packed: str | None = None
 
     @property
     def sha256(self) -> str:
-        """The digest of the bytes, as lower-case hex."""
-        return sha256(self.data).hexdigest()
+        """The digest of the file as it was read, as lower-case hex."""
+        return self.packed or sha256(self.data).hexdigest()
 
     def lines(self) -> list[tuple[str, Mapping[str, Any]]]:
         """Parse the JSON lines; each comes with the name of its place, for messages.
@@ -81,17 +82,38 @@ class Found:
         return rows
 
 
+class _TwiceError(Exception):
+    """A key stands in an object twice."""
+
+
+def _once(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    """Make an object of its pairs.
+
+    Raises:
+        _TwiceError: a key stands there twice, of which one would be lost without a word.
+
+    """
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise _TwiceError(next(name for name in names if names.count(name) > 1))
+    return found
+
+
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_once)
+
+
 def json_of(data: bytes, where: str, fix: str) -> Any:
     """Parse JSON; what `where` names is mended with `fix`.
 
     Raises:
-        DataError: it is not JSON, not UTF-8, nested too deep, or holds half a character, which no
-            request could carry.
+        DataError: it is not JSON, not UTF-8, nested too deep, has a key twice in an object, or
+            holds half a character, which no request could carry.
 
     """
     try:
         text = data.decode("utf-8-sig")
-        value = json.loads(text)
+        value = _DECODER.decode(text)
         if "\\ud" in text or "\\uD" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:
@@ -101,6 +123,10 @@ def json_of(data: bytes, where: str, fix: str) -> Any:
         ) from error
     except UnicodeDecodeError as error:
         raise DataError(f"{where}: {not_utf8(error)}") from error
+    except _TwiceError as error:
+        raise DataError(
+            f"{where}: the field {str(error)[:80]!r} stands there twice; keep one of them"
+        ) from error
     except RecursionError as error:
         raise DataError(f"{where}: not JSON (nested too deep); {fix}") from error
     except ValueError as error:
@@ -213,7 +239,7 @@ def unpacked(found: Found) -> Found:
     if not found.data.startswith(b"\x1f\x8b"):
         return found
     try:
-        return replace(found, data=gzip.decompress(found.data))
+        return replace(found, data=gzip.decompress(found.data), packed=found.sha256)
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{found.source}: a damaged gzip file ({error}); fetch it again") from error
 

@@ -1,6 +1,6 @@
 r"""Your own questions about your own images: a file of JSON lines, no program.
 
-Each line has the fields `image` (a path, relative to the file, or a `data:` URL; or a list of
+Each line has the fields `image` (a path within the file's folder, or a `data:` URL; or a list of
 them), `question` and `answer`, and may have `labels`, `group` and `id`:
 
     {"image": "sky.png", "question": "Will it rain? Yes or no.", "answer": "yes",

@@ -4,12 +4,13 @@ Nothing is generated and no decoding parameter acts, so there is no decoding rec
 the audit; metrics and spans have these requests like all others.
 """
 
+import asyncio
 import time
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Depends, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 
 from evenhand_proxy import wire
 from evenhand_proxy.api.access import admitted
@@ -25,12 +26,14 @@ from evenhand_proxy.engines.tokenizers import (
     Talk,
     Tokenizer,
     detokenise,
+    out_of_vocabulary,
     tokenise,
 )
-from evenhand_proxy.errors import RequestError, UpstreamBroken, UpstreamError
+from evenhand_proxy.errors import RequestError, UpstreamBroken, UpstreamError, UpstreamTimeout
 from evenhand_proxy.exchange import Opening, Outcome, OutcomeKind
 from evenhand_proxy.upstream.transport import UpstreamRequest
 
+_MOST_NAMES = 12
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -38,7 +41,6 @@ _BODY: dict[str, Any] = {
             "application/json": {
                 "schema": {
                     "type": "object",
-                    "required": ["model"],
                     "properties": {"model": {"type": "string"}},
                     "additionalProperties": True,
                 }
@@ -54,7 +56,7 @@ def router(services: Services) -> APIRouter:
 
     async def tokenize(
         request: Request, caller: Annotated[Caller, Depends(admitted(services))]
-    ) -> JSONResponse:
+    ) -> Response:
         document, served, tokenizer = await _asked(services, request)
         talk = tokenise(tokenizer, document, served.upstream_model)
         context = services.monitor.facts(served.name).max_model_len
@@ -63,7 +65,7 @@ def router(services: Services) -> APIRouter:
 
     async def detokenize(
         request: Request, caller: Annotated[Caller, Depends(admitted(services))]
-    ) -> JSONResponse:
+    ) -> Response:
         document, served, tokenizer = await _asked(services, request)
         talk = detokenise(tokenizer, document, served.upstream_model)
         return await _Conversation(services, request, caller, served).hold(talk, {})
@@ -81,8 +83,22 @@ async def _asked(services: Services, request: Request) -> tuple[dict[str, Any], 
     """Read a request, and find the model and its tokeniser."""
     limit = services.config.limits.body_bytes
     document = wire.parse(await read_body(request.receive, limit))
-    served, _ = services.catalog.find(wire.model_of(document), None, None)
+    name = _only_model(services) if document.get("model") is None else wire.model_of(document)
+    served, _ = services.catalog.find(name, None, None)
     return document, served, _tokenizer_of(served)
+
+
+def _only_model(services: Services) -> str:
+    """Give the model where there is one only, as llama.cpp's clients name none."""
+    names = list(services.catalog.models)
+    if len(names) == 1:
+        return names[0]
+    more = ", or another that GET /v1/models lists" if len(names) > _MOST_NAMES else ""
+    raise RequestError(
+        f"model: missing; name one of {', '.join(names[:_MOST_NAMES])}{more}.",
+        param="model",
+        code="model_missing",
+    )
 
 
 def _tokenizer_of(served: Served) -> Tokenizer:
@@ -126,21 +142,27 @@ class _Conversation:
         self._opening = _opening(services, request, caller, served)
         self._started = time.monotonic()
 
-    async def hold(self, talk: Talk, told: dict[str, Any]) -> JSONResponse:
+    async def hold(self, talk: Talk, told: dict[str, Any]) -> Response:
         """Make the calls and give the answer, with what is `told` beside it."""
         call = next(talk)  # a wrong request is none that an engine was called for
         kind: OutcomeKind = "proxy_failed"
         status, reason = 500, None
         try:
-            while True:
-                call = talk.send(await self._ask(call))
+            async with asyncio.timeout(self._served.model.timeouts.total):
+                while True:
+                    call = talk.send(await self._ask(call))
         except StopIteration as done:
             kind, status = "completed", 200
-            return JSONResponse({**done.value, **told})
+            return _json({**done.value, **told})
         except _Refused as refusal:
             kind = "refused" if refusal.status < 500 else "upstream_failed"
             status, reason = refusal.status, str(refusal)
-            return JSONResponse(refusal.document, refusal.status)
+            return _json(refusal.document, refusal.status)
+        except TimeoutError as error:
+            limit = self._served.model.timeouts.total
+            kind, status = "upstream_failed", 504
+            reason = f"{self._served.name}: no whole answer within {limit:g} seconds."
+            raise UpstreamTimeout(reason) from error
         except UpstreamError as error:
             error.message = f"{self._served.name}: {error.message}"
             kind = "upstream_broken" if isinstance(error, UpstreamBroken) else "upstream_failed"
@@ -166,11 +188,15 @@ class _Conversation:
             raise key_refused(answer.status, opening)
         if answer.status >= 400:
             said = not_found(said, opening) if answer.status == 404 else said
-            raise _Refused(answer.status, in_openai_shape(answer.status, said))
-        document = _parsed(said) if answer.status < 300 else None
-        if document is None:
+            document = in_openai_shape(answer.status, said)
+            wrong = out_of_vocabulary(call, document["error"]["message"])
+            if wrong is not None and answer.status >= 500:
+                raise _Refused(wrong.status, wrong.body())
+            raise _Refused(answer.status, document)
+        found = _parsed(said) if answer.status < 300 else None
+        if found is None:
             raise UpstreamError("The engine's answer is not a JSON object.")
-        return document
+        return found
 
     def _record(self, kind: OutcomeKind, status: int, reason: str | None) -> None:
         outcome = Outcome(
@@ -182,6 +208,11 @@ class _Conversation:
             error=reason,
         )
         self._services.telemetry.record(self._opening, outcome)
+
+
+def _json(document: dict[str, Any], status: int = 200) -> Response:
+    """Write an answer; a long text has a million ids, and other requests wait meanwhile."""
+    return Response(orjson.dumps(document), status, media_type="application/json")
 
 
 def _parsed(said: bytes) -> dict[str, Any] | None:

@@ -4,6 +4,8 @@ A body in the words of any of the engines is understood, and the answer has ever
 Nothing is sent from here: a `Talk` yields the calls to make and is sent their answers.
 """
 
+import json
+import re
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +21,7 @@ class Tokenizer:
     told: the field in which `/detokenize` gives a text.
     renders: the route that writes a chat as a text, None where `/tokenize` takes the messages.
     whole: fields that make `/detokenize` show every token.
+    sees: whether it counts the tokens of an image in a chat.
     lacks, lacks_in_chats: values of fields that it would ignore without a word.
     """
 
@@ -27,6 +30,7 @@ class Tokenizer:
     told: str
     renders: str | None = None
     whole: Mapping[str, Any] = field(default_factory=dict)
+    sees: bool = False
     lacks: Mapping[str, Any] = field(default_factory=dict)
     lacks_in_chats: Mapping[str, Any] = field(default_factory=dict)
 
@@ -46,6 +50,7 @@ TOKENIZERS: Final[Mapping[str, Tokenizer]] = {
         "prompt",
         "add_special_tokens",
         "prompt",
+        sees=True,
         lacks={"with_pieces": True, "parse_special": False, "skip_special_tokens": True},
     ),
     # llama.cpp tools/server/README.md: POST /tokenize, /detokenize, /apply-template
@@ -60,9 +65,26 @@ TOKENIZERS: Final[Mapping[str, Tokenizer]] = {
 }
 """Engines that tokenise for their clients."""
 
+MOST_AT_ONCE: Final = 128
+"""Texts, or lists of token ids, that one request may hold."""
+
 _TEXTS: Final = ("prompt", "content", "text")
 _SPECIALS: Final = ("add_special_tokens", "add_special")
 _NOT_PASSED: Final = frozenset(("model", "messages", "tokens", *_TEXTS, *_SPECIALS))
+
+
+_LARGEST: Final = 2**31 - 1
+"""llama.cpp takes the lower 32 bits of a larger id, and so another token, without a word."""
+
+_OUTSIDE: Final = re.compile(
+    r"_M_range_check|invalid vector subscript|^vector$|out of (range|bounds|vocab)"
+    r"|piece id|invalid token|too (large|big) to convert",
+    re.IGNORECASE,
+)
+"""How C++, SentencePiece, tiktoken and the Rust tokenisers say that there is no such token."""
+
+_MEDIA: Final = re.compile(r"(?:input_)?(image|audio|video)(?:_url)?")
+"""Types of the parts of a message that are no text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +113,7 @@ def tokenise(tokenizer: Tokenizer, document: Mapping[str, Any], model: str) -> T
     texts = _texts(document)
     if special is None:  # llama.cpp's default, of which its clients know, is the other way round
         special = any(document.get(name) is not None for name in ("prompt", "text"))
+    _check_count("prompt", texts)
     rest = _rest(document, tokenizer.lacks)
     answers = []
     for text in [texts] if isinstance(texts, str) else texts:
@@ -110,20 +133,42 @@ def detokenise(tokenizer: Tokenizer, document: Mapping[str, Any], model: str) ->
 
     """
     tokens = document.get("tokens")
+    if tokens is None:
+        raise RequestError(
+            "tokens: missing. Send a list of the whole numbers that /tokenize gave.", param="tokens"
+        )
     several = isinstance(tokens, list) and bool(tokens) and isinstance(tokens[0], list)
     lists = tokens if several else [tokens]
-    if not all(_are_ids(each) for each in lists or ()):
+    _check_count("tokens", lists)
+    if not all(_are_ids(each) for each in lists):
         raise RequestError(
-            f"tokens: {str(tokens)[:60]} is no list of token ids. Send whole numbers that "
-            "/tokenize gave, or a list of such lists.",
+            f"tokens: {json.dumps(tokens, ensure_ascii=False)[:60]} is no list of token ids. Send "
+            "whole numbers that /tokenize gave, or a list of such lists.",
+            param="tokens",
+        )
+    for each in (number for ids in lists for number in ids if not 0 <= number <= _LARGEST):
+        raise RequestError(
+            f"tokens: {each} is no token id. Send whole numbers that /tokenize gave.",
             param="tokens",
         )
     rest = {**tokenizer.whole, **_rest(document, tokenizer.lacks)}
     texts = []
-    for ids in lists or ():
+    for ids in lists:
         answer = yield Call("/detokenize", {"model": model, "tokens": ids, **rest})
         texts.append(_said(answer, tokenizer.told))
     return dict.fromkeys(_TEXTS, texts if several else texts[0])
+
+
+def out_of_vocabulary(call: Call, message: str) -> RequestError | None:
+    """Give what to tell of an engine's error, None if it is not about a token that it lacks."""
+    ids = call.body.get("tokens")
+    if not ids or not _OUTSIDE.search(message):
+        return None
+    return RequestError(
+        f"tokens: one of them is outside the model's vocabulary; the largest is {max(ids)}. "
+        "Send whole numbers that /tokenize of this model gave.",
+        param="tokens",
+    )
 
 
 def _chat(
@@ -134,6 +179,8 @@ def _chat(
         raise RequestError(
             f"messages: there is {given} too. Send a chat or a text, not both.", param="messages"
         )
+    if not tokenizer.sees:
+        _check_media(document["messages"])
     chat = {name: value for name, value in document.items() if name not in _SPECIALS}
     if special is not None:
         chat["add_special_tokens"] = special
@@ -150,6 +197,30 @@ def _chat(
     return _counted(
         (yield Call("/tokenize", {"model": model, "content": text, "add_special": True}))
     )
+
+
+def _check_media(messages: Any) -> None:
+    """Refuse a part whose tokens the engine would leave out of the count."""
+    for place, message in enumerate(messages if isinstance(messages, list) else ()):
+        parts = message.get("content") if isinstance(message, dict) else None
+        for number, part in enumerate(parts if isinstance(parts, list) else ()):
+            kind = part.get("type") if isinstance(part, dict) else None
+            found = _MEDIA.fullmatch(kind) if isinstance(kind, str) else None
+            if found is not None:
+                raise RequestError(
+                    f"messages[{place}].content[{number}]: {found[1]} parts have no tokens "
+                    "here, as this model's engine counts those of texts only. Leave it out.",
+                    param="messages",
+                )
+
+
+def _check_count(name: str, asked: str | list[Any]) -> None:
+    """Each of several is a call of its own, and the engine's to bear."""
+    if isinstance(asked, list) and len(asked) > MOST_AT_ONCE:
+        raise RequestError(
+            f"{name}: {len(asked)} at once are more than {MOST_AT_ONCE}. Send fewer in a request.",
+            param=name,
+        )
 
 
 def _texts(document: Mapping[str, Any]) -> str | list[str]:
