@@ -267,6 +267,23 @@ def test_images_of_a_message_are_shown(tmp_path: Path) -> None:
     assert small[:60] not in shown
 
 
+@pytest.mark.parametrize(
+    ("asked", "shown"),
+    [
+        ({"prompt": "Once upon"}, "Once upon"),
+        ({"prompt": ["The sky is", "The sky is blue"]}, "The sky is blue"),
+        ({"text": ["The sea is"]}, "The sea is"),
+        ({"prompt": [5, 6, 7]}, "(3 token ids)"),
+        (None, "these answers were made elsewhere"),
+    ],
+)
+def test_prompts_without_messages_are_shown(tmp_path: Path, asked: Any, shown: str) -> None:
+    """What a text task and a likelihood asked; nothing only where nothing was asked."""
+    first = store(tmp_path / "a", [replace(record(0, "correct"), request=asked)])
+    second = store(tmp_path / "b", [replace(record(0, "wrong"), request=asked)])
+    assert shown in parse(to_html([first, second])).text
+
+
 def test_long_lists_and_long_answers_are_cut_and_say_so(tmp_path: Path) -> None:
     """Fifty items are shown of more, and an endless answer ends with what is missing."""
     count = SHOWN + 20

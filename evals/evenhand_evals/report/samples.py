@@ -145,9 +145,11 @@ def _sample(item: str, records: Mapping[str, list[Record]]) -> SampleView:
 
 
 def _prompt(record: Record) -> tuple[Turn, ...]:
-    messages = (record.request or {}).get("messages")
+    request = record.request or {}
+    messages = request.get("messages")
     if not isinstance(messages, Sequence) or not messages:
-        return (Turn("prompt", NO_PROMPT),)
+        # SGLang's own route calls it `text`.
+        return _prompts(request.get("prompt", request.get("text")))
     return tuple(
         Turn(
             str(message.get("role", "message")),
@@ -156,6 +158,16 @@ def _prompt(record: Record) -> tuple[Turn, ...]:
         )
         for message in messages
     )
+
+
+def _prompts(prompt: Any) -> tuple[Turn, ...]:
+    """Give what a request without messages asked: a text, several, or token ids."""
+    if not prompt:
+        return (Turn("prompt", NO_PROMPT),)
+    if isinstance(prompt, list) and isinstance(prompt[0], int):
+        return (Turn("prompt", f"({len(prompt):,} token ids)"),)
+    texts = prompt if isinstance(prompt, list) else [prompt]
+    return tuple(Turn("prompt", cut(str(text))) for text in texts)
 
 
 def _text(content: Any) -> str:
