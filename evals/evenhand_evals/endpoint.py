@@ -17,7 +17,7 @@ from evenhand_evals.manifest import ServerFacts
 from evenhand_evals.settings import Decoding, Target, nearest_names
 from evenhand_evals.templates import template_of
 from evenhand_evals.types import Ask, Chat, Likelihood, Message, Text
-from evenhand_evals.wire import chat_body, text_body
+from evenhand_evals.wire import chat_body, image_url, text_body
 from evenhand_proxy.decoding import PROFILES
 
 NO_ROUTE = frozenset((404, 405))
@@ -175,7 +175,7 @@ def _check_sight(entry: Mapping[str, Any] | None, first: Ask, target: Target) ->
 def _shows_images(ask: Ask) -> bool:
     contents = [each.content for each in ask.messages] if isinstance(ask, Chat) else []
     parts = [part for each in contents if not isinstance(each, str) for part in each]
-    return any(part.get("type") == "image_url" for part in parts)
+    return any(image_url(part) is not None for part in parts)
 
 
 def _record(answer: Answer) -> Mapping[str, Any] | None:

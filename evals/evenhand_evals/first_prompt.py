@@ -16,6 +16,7 @@ from evenhand_evals.settings import RunSettings, Target, api_key, decide
 from evenhand_evals.templates import template_of
 from evenhand_evals.tokens import Asked, tokenise
 from evenhand_evals.types import Ask, Chat, Likelihood, Message, Task, Text
+from evenhand_evals.wire import image_url
 
 SHOWN_URL: Final = 80
 
@@ -44,12 +45,10 @@ class FirstPrompt:
 def image_lines(message: Message) -> tuple[str, ...]:
     """Give a line for each image of a message: its type and its size, or where it is."""
     parts = () if isinstance(message.content, str) else message.content
-    return tuple(_image(part) for part in parts if part.get("type") == "image_url")
+    return tuple(_image(url) for part in parts if (url := image_url(part)) is not None)
 
 
-def _image(part: Mapping[str, Any]) -> str:
-    link = part.get("image_url")
-    url = str(link.get("url") if isinstance(link, Mapping) else link)
+def _image(url: str) -> str:
     head, base64, data = url.partition(";base64,")
     if not base64 or not head.startswith("data:"):
         return f"[image: {url if len(url) <= SHOWN_URL else url[:SHOWN_URL] + '...'}]"

@@ -9,11 +9,10 @@ than it is. Answers of the cache have no times.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from statistics import median, quantiles
+from typing import NamedTuple
 
 from evenhand_evals.log import Attempt
-
-TAIL: Final = 0.95
 
 
 class Pulse(NamedTuple):
@@ -75,13 +74,5 @@ def milliseconds(seconds: float) -> str:
 
 
 def _times(values: Sequence[float]) -> Times:
-    ordered = sorted(values)
-    return Times(_quantile(ordered, 0.5), _quantile(ordered, TAIL), len(ordered))
-
-
-def _quantile(ordered: Sequence[float], share: float) -> float:
-    """Give a quantile of ordered values, between two of them by linear interpolation."""
-    place = share * (len(ordered) - 1)
-    low = int(place)
-    high = min(low + 1, len(ordered) - 1)
-    return ordered[low] + (place - low) * (ordered[high] - ordered[low])
+    tail = quantiles(values, n=20, method="inclusive")[-1] if len(values) > 1 else values[0]
+    return Times(median(values), tail, len(values))

@@ -61,7 +61,7 @@ def rescore(run: RunData, task: Task, dataset: Dataset) -> Rescored:
     samples = {sample.id: sample for sample in dataset.samples}
     voices = (_voice(manifest), _voice(manifest))
     asked = [_sample(samples, record) for record in run.records]
-    with ThreadPoolExecutor(os.cpu_count() if task.runs_code else 1) as pool:
+    with ThreadPoolExecutor(os.cpu_count() if task.slow_to_score else 1) as pool:
         records = list(pool.map(partial(_again, task, voices), asked, run.records))
     now = replace(manifest, task=TaskFacts.of(task), versions=versions())
     scored = RunData(run.path, now, tuple(records), summarise(now, records))

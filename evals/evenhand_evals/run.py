@@ -332,6 +332,6 @@ async def _open(
     log = stack.enter_context(LogWriter(settings.out / LOG_NAME))
     write_manifest(settings.out, manifest)
     progress = reporting(f"{task.name} {manifest.sent_model}", manifest.planned, kept)
-    pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count())) if task.runs_code else None
+    pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count())) if task.slow_to_score else None
     streak = Streak(answered=bool(kept))
     return Session(task, model, judge, log, progress, streak, pool), manifest, todo

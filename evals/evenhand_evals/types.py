@@ -281,10 +281,10 @@ class Task:
     compared; `max_tokens` is the budget that is sent unless the user sets another; `data` says in
     a few words where the data comes from. `interface` is how the benchmark asks. A task of one
     request has `score`, any other `follow` and `score_all`, which gets every answer of an item.
-    `aggregate` names a function of `evenhand_evals.aggregates`; `judged` tasks need a judge; to
-    score one that `runs_code` (programs, or slow metrics such as TER) takes a while, and is done
-    beside the asking. A `bare` benchmark
-    asks chat models over completions, too, without their template.
+    `aggregate` names a function of `evenhand_evals.aggregates`; `judged` tasks need a judge; one
+    that is `slow_to_score` (it runs programs, or has metrics such as TER) is scored in threads
+    beside the asking. A `bare` benchmark asks chat models over completions, too, without their
+    template.
     `options` are the names that `--task-set` may set, each with what it does. `stages` names the
     metadata by whose values, smallest first, items are asked: none of the next before the last is
     answered, so that the engine's memory can be told apart (`engine_memory.py`).
@@ -303,7 +303,7 @@ class Task:
     score_all: Callable[[Sample, Sequence[Reply]], Score] | None = None
     aggregate: str | None = None
     judged: bool = False
-    runs_code: bool = False
+    slow_to_score: bool = False
     bare: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
     stages: str | None = None

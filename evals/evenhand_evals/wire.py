@@ -28,6 +28,13 @@ def text_body(model: str, prompt: str, parameters: Mapping[str, Any]) -> dict[st
     return {"model": model, "prompt": prompt, **parameters}
 
 
+def image_url(part: Any) -> str | None:
+    """Give the address of a content part that is an image, None of any other part."""
+    image = part.get("image_url") if isinstance(part, Mapping) else None
+    url = image.get("url") if isinstance(image, Mapping) else image
+    return url if isinstance(url, str) else None
+
+
 def _integer(value: Any) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 

@@ -160,7 +160,7 @@ def test_each_metric_says_how_it_was_made() -> None:
 
 async def test_a_run_with_options_is_scored_again_with_them(tmp_path: Path) -> None:
     """They come from its manifest, the signature stands in the table, and asking goes on."""
-    assert TASK.runs_code
+    assert TASK.slow_to_score
     path = tmp_path / "own.jsonl"
     path.write_text(row())
     async with serving(Fake(always(Reply("Hello")))) as fake:

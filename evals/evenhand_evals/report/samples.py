@@ -11,6 +11,7 @@ from evenhand_evals.compare import identity
 from evenhand_evals.log import Record
 from evenhand_evals.report.view import AnswerView, SampleView, Turn
 from evenhand_evals.results import RunData
+from evenhand_evals.wire import image_url
 
 SHOWN = 50
 LONGEST = 6000
@@ -182,7 +183,7 @@ def _parts(content: Any) -> Sequence[Any]:
 def _part(part: Any) -> str:
     if isinstance(part, Mapping) and isinstance(part.get("text"), str):
         return str(part["text"])
-    url = _url(part)
+    url = image_url(part)
     if url is None:
         return orjson.dumps(part).decode()
     if _shown(url):
@@ -194,13 +195,7 @@ def _part(part: Any) -> str:
 def _images(content: Any) -> tuple[str, ...]:
     """Give the images that the page can show: small ones that came inside the message."""
     parts = () if isinstance(content, str) else _parts(content)
-    return tuple(url for part in parts if (url := _url(part)) is not None and _shown(url))
-
-
-def _url(part: Any) -> str | None:
-    image = part.get("image_url") if isinstance(part, Mapping) else None
-    url = image.get("url") if isinstance(image, Mapping) else image
-    return url if isinstance(url, str) else None
+    return tuple(url for part in parts if (url := image_url(part)) is not None and _shown(url))
 
 
 def _shown(url: str) -> bool:

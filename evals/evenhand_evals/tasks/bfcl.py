@@ -37,20 +37,11 @@ A file of v3 can be given by `--data FILE`; its answers belong into `possible_an
 
 import json
 from collections.abc import Mapping, Sequence
-from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
 from evenhand_evals.scorers.calls import Call, Unreadable
-from evenhand_evals.tasks.bfcl_items import (
-    CATEGORIES,
-    MAX_TOKENS,
-    Category,
-    documented,
-    load,
-    score,
-    where,
-)
+from evenhand_evals.tasks.bfcl_items import Category, documented, variants
 from evenhand_evals.types import Chat, Completion, Message, Task
 
 JSON_TYPES: Final[Mapping[str, str]] = MappingProxyType(
@@ -159,19 +150,4 @@ def native_calls(category: Category, completion: Completion) -> tuple[Call, ...]
     return tuple(calls)
 
 
-def _task(category: Category) -> Task:
-    return Task(
-        name=f"bfcl_{category.name}",
-        title=f"BFCL, native: {category.title}",
-        headline="accuracy",
-        version="1",
-        load=partial(load, category, _ask),
-        score=partial(score, category, native_calls, underscored),
-        max_tokens=MAX_TOKENS,
-        data=where(category),
-    )
-
-
-TASKS: Final[Mapping[str, Task]] = MappingProxyType(
-    {task.name: task for task in map(_task, CATEGORIES)}
-)
+TASKS: Final[Mapping[str, Task]] = variants("", "native", _ask, native_calls, underscored)

@@ -6,6 +6,7 @@ Both ways of asking (`bfcl.py`: native tool calling, `bfcl_prompt.py`: prompting
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from types import MappingProxyType
@@ -23,6 +24,7 @@ from evenhand_evals.types import (
     Outcome,
     Sample,
     Score,
+    Task,
 )
 
 REVISION = "6ea57973c7a6097fd7c5915698c54c17c5b1b6c8"
@@ -272,6 +274,26 @@ def score(
         extracted=shown or None,
         explanation=(reason or unreadable or "")[:_SHOWN] or None,
     )
+
+
+def variants(
+    suffix: str, way: str, asks: Asks, reads: Reads, called: Callable[[str], str]
+) -> Mapping[str, Task]:
+    """Give a task for each category, asked and read in one way."""
+    tasks = (
+        Task(
+            name=f"bfcl_{category.name}{suffix}",
+            title=f"BFCL, {way}: {category.title}",
+            headline="accuracy",
+            version="1",
+            load=partial(load, category, asks),
+            score=partial(score, category, reads, called),
+            max_tokens=MAX_TOKENS,
+            data=where(category),
+        )
+        for category in CATEGORIES
+    )
+    return MappingProxyType({task.name: task for task in tasks})
 
 
 def _named(arguments: Mapping[str | None, Any]) -> str:

@@ -16,7 +16,6 @@ holds) and `scorers/calls_java_source.py` (they stumble over letters beyond ASCI
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -25,15 +24,7 @@ from evenhand_evals.scorers.calls_java_source import java_calls
 from evenhand_evals.scorers.calls_javascript_source import javascript_calls
 from evenhand_evals.scorers.calls_python import python_calls
 from evenhand_evals.scorers.thinking import answer_of
-from evenhand_evals.tasks.bfcl_items import (
-    CATEGORIES,
-    MAX_TOKENS,
-    Category,
-    documented,
-    load,
-    score,
-    where,
-)
+from evenhand_evals.tasks.bfcl_items import Category, documented, variants
 from evenhand_evals.types import Chat, Completion, Message, Task
 
 SYSTEM = (
@@ -89,19 +80,4 @@ def _as_it_is(name: str) -> str:
     return name
 
 
-def _task(category: Category) -> Task:
-    return Task(
-        name=f"bfcl_{category.name}_prompt",
-        title=f"BFCL, prompted: {category.title}",
-        headline="accuracy",
-        version="1",
-        load=partial(load, category, _ask),
-        score=partial(score, category, prompted_calls, _as_it_is),
-        max_tokens=MAX_TOKENS,
-        data=where(category),
-    )
-
-
-TASKS: Final[Mapping[str, Task]] = MappingProxyType(
-    {task.name: task for task in map(_task, CATEGORIES)}
-)
+TASKS: Final[Mapping[str, Task]] = variants("_prompt", "prompted", _ask, prompted_calls, _as_it_is)

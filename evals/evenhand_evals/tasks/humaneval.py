@@ -103,5 +103,5 @@ TASK = Task(
     max_tokens=1024,
     data=f"{ORIGIN.file} under EVENHAND_DATA, or --data {ORIGIN.name}",
     aggregate="pass_at_k",
-    runs_code=True,
+    slow_to_score=True,
 )

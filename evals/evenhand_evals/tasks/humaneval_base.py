@@ -55,5 +55,5 @@ TASK = Task(
     data=humaneval.TASK.data,
     interface="completions",
     aggregate="pass_at_k",
-    runs_code=True,
+    slow_to_score=True,
 )

@@ -73,5 +73,5 @@ TASK = Task(
     data=mbpp.TASK.data,
     interface="completions",
     aggregate="pass_at_k",
-    runs_code=True,
+    slow_to_score=True,
 )
