@@ -1,11 +1,16 @@
 """Attestation of a toy engine that lies as told: each lie is found, and no truth called a lie."""
 
+from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from evenhand_evals.attest.runner import PROBES, AttestSettings, attest
+from evenhand_evals.attest.asker import Asker
+from evenhand_evals.attest.lab import open_lab
+from evenhand_evals.attest.runner import PROBES, AttestSettings, attest, examine
 from evenhand_evals.attest.verdicts import Attestation
+from evenhand_evals.client import Client
 from tests.toy_engine import toy_engine
 
 
@@ -105,6 +110,22 @@ async def test_clean_runs_raise_no_alarm(start: int) -> None:
         verdicts = {name: each.verdict for name, each in found.findings.items()}
         assert verdicts == dict.fromkeys(PROBES, "applied"), (seed, found.findings)
         assert found.requests < 900
+
+
+@pytest.mark.parametrize("name", ["top_k", "top_p", "min_p"])
+async def test_an_unlucky_control_is_drawn_once_more(name: str) -> None:
+    """A control more peaked than the model leaves the first look open; the second decides."""
+    async with toy_engine() as engine, Client(engine.base_url) as client:
+        asker = Asker(client, engine.model, "chat", budget=1200, concurrency=4)
+        lab = await open_lab(asker, "openai", 0.001 / len(PROBES) / 2, seed=0)
+        likeliest = Counter(lab.place.control).most_common(1)[0][0]
+        peaked = (*lab.place.control[:18], *[likeliest] * 30)
+        lab.place = replace(lab.place, control=peaked)
+        finding = await examine(lab, PROBES[name])
+    assert finding.verdict == "applied", finding
+    assert lab.wider is not None, "the first look was enough"
+    assert lab.wider.control[: len(peaked)] == peaked == lab.place.control
+    assert len(lab.wider.control) == 2 * len(peaked)
 
 
 SPELLED = {

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import accumulate, combinations, takewhile
-from typing import Any
+from typing import Any, Self
 
 from evenhand_evals.attest.answers import Reply, Symbol
 from evenhand_evals.attest.asker import Ask, Asker, Refused
@@ -139,7 +139,8 @@ class Lab:
     `alpha` is the error rate of one look at one parameter; `chance` draws seeds and token
     ids. `texts` are longer answers with all neutral, to the prompt `writing`. `repeats` says that
     equal requests are answered equally for a reason that cannot be told: nothing can be tested
-    then. `arms`, `answers` and `refusals` keep what several probes use.
+    then. `arms`, `answers` and `refusals` keep what several probes use. `look` is 1 for the
+    first look at a parameter and 2 for the second; `wider` is the place with the larger control.
     """
 
     asker: Asker
@@ -153,6 +154,19 @@ class Lab:
     arms: dict[str, Arms | None] = field(default_factory=dict)
     answers: dict[str, tuple[Reply, ...]] = field(default_factory=dict)
     refusals: dict[str, Refused] = field(default_factory=dict)
+    look: int = 1
+    wider: Place | None = None
+
+    async def closer(self) -> Self:
+        """Give the lab for a second look: no arms are kept, and the control is twice as large.
+
+        A control that happens to be peaked hides what a parameter does, and each parameter that is
+        compared with it looks undecided. The larger one serves second looks only, so that how much
+        is drawn for a first look never depends on what came.
+        """
+        if self.wider is None:
+            self.wider = await _draw(self.asker, self.place, SHORT) or self.place
+        return replace(self, place=self.wider, arms={}, look=2)
 
     def short(self, fields: Mapping[str, Any], *, temperature: float | None = None) -> Ask:
         """Make a request at the place; the temperature is the place's unless given."""

@@ -145,7 +145,7 @@ async def attest(
         lab = await _open(asker, engine, alpha, settings)
         findings: dict[str, Finding] = {}
         for name in names:
-            findings[name] = await _find(lab, PROBES[name])
+            findings[name] = await examine(lab, PROBES[name])
             if notify is not None:
                 notify(name, findings[name])
     return Attestation(
@@ -172,13 +172,16 @@ async def _open(asker: Asker, engine: str, alpha: float, settings: AttestSetting
         raise EndpointError(f"the endpoint refuses a plain request: {error}") from error
 
 
-async def _find(lab: Lab, probe: Probe) -> Finding:
-    """Run one probe, once more where the first look leaves open what a second may decide."""
+async def examine(lab: Lab, probe: Probe) -> Finding:
+    """Run one probe, once more where the first look leaves open what a second may decide.
+
+    The second look compares with a larger control: see `Lab.closer`.
+    """
     alpha, before = lab.alpha * LOOKS, lab.asker.requests
     finding = Finding("unverifiable", BUDGET_SPENT, 0, alpha)
-    for _ in range(LOOKS):
+    for look in range(LOOKS):
         try:
-            outcome = await probe(lab)
+            outcome = await probe(await lab.closer() if look else lab)
         except Refused as refusal:
             return Finding("refused", str(refusal), lab.asker.requests - before, alpha)
         except BudgetSpent:
@@ -191,7 +194,6 @@ async def _find(lab: Lab, probe: Probe) -> Finding:
             or min(outcome.p_applied, outcome.p_ignored) > HOPELESS
         ):
             break
-        lab.arms.clear()
     return finding
 
 

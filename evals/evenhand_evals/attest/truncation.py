@@ -81,12 +81,13 @@ def kept_count(logprobs: list[float]) -> int | None:
 
 async def _probe(lab: Lab, kind: Truncation) -> Outcome:
     place = lab.place
-    tight = symbols(await lab.asker.draws(TIGHT_DRAWS, lab.short({kind.name: kind.tight})))
+    draws = TIGHT_DRAWS * lab.look
+    tight = symbols(await lab.asker.draws(draws, lab.short({kind.name: kind.tight})))
     agreeing = Counter(tight).most_common(1)[0][1]
-    strays = place.strays(tight) if kind is MIN_P else TIGHT_DRAWS - agreeing
-    p_applied = breaches(TIGHT_DRAWS, strays)
+    strays = place.strays(tight) if kind is MIN_P else draws - agreeing
+    p_applied = breaches(draws, strays)
     p_ignored = concentration(tight, place.control)
-    detail = f"{agreeing} of {TIGHT_DRAWS} answers with {kind.tight:g} are the same"
+    detail = f"{agreeing} of {draws} answers with {kind.tight:g} are the same"
     moderate = await _moderate(lab, kind)
     if moderate is not None:
         p_applied = min(1.0, 2 * min(p_applied, moderate.p_applied))
@@ -95,17 +96,17 @@ async def _probe(lab: Lab, kind: Truncation) -> Outcome:
     return Outcome(
         p_applied,
         p_ignored,
-        Statistic(f"answers that agree with {kind.tight:g}", agreeing / TIGHT_DRAWS),
+        Statistic(f"answers that agree with {kind.tight:g}", agreeing / draws),
         f"{detail}; {place.peak:.0%} are with all neutral",
-        _missed(place, kind, lab.alpha if moderate is None else lab.alpha / 2),
+        _missed(place, kind, draws, lab.alpha if moderate is None else lab.alpha / 2),
         place.note(),
     )
 
 
-def _missed(place: Place, kind: Truncation, alpha: float) -> float:
+def _missed(place: Place, kind: Truncation, draws: int, alpha: float) -> float:
     if kind is MIN_P:
-        return missed(TIGHT_DRAWS, place.strays(place.control) / len(place.control), alpha)
-    return unseparated(1, TIGHT_DRAWS, place.shares, alpha)
+        return missed(draws, place.strays(place.control) / len(place.control), alpha)
+    return unseparated(1, draws, place.shares, alpha)
 
 
 async def _moderate(lab: Lab, kind: Truncation) -> Outcome | None:
