@@ -13,14 +13,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evenhand_evals.asking import Route, Voice, interview
+from evenhand_evals.endpoint.asking import Route, Voice, interview
+from evenhand_evals.endpoint.speaker import voice_of
 from evenhand_evals.errors import AnswerUnreadable, DataError, UsageError
 from evenhand_evals.judge import verdict
 from evenhand_evals.log import LOG_NAME, LogWriter, Record
 from evenhand_evals.manifest import Manifest, TaskFacts, versions, write_manifest
 from evenhand_evals.results import RunData, summarise, write_result
 from evenhand_evals.run import check_out
-from evenhand_evals.speaker import voice_of
 from evenhand_evals.types import Dataset, Reply, Sample, Task
 
 

@@ -20,11 +20,13 @@ from typing import Any, Final
 
 from evenhand_evals.brief import Brief, read_briefs
 from evenhand_evals.cache import Cache
-from evenhand_evals.client import Backoff
-from evenhand_evals.engine import root_of
-from evenhand_evals.engine_memory import PROXIED, EngineMemory, watching
+from evenhand_evals.endpoint.engine import root_of
+from evenhand_evals.endpoint.interface import check_interface
+from evenhand_evals.endpoint.memory import PROXIED, EngineMemory, watching
+from evenhand_evals.endpoint.speaker import Speaker, speaker
 from evenhand_evals.errors import DataError, RunDiffers, RunExists, UsageError
-from evenhand_evals.interface import check_interface
+from evenhand_evals.http.client import Backoff
+from evenhand_evals.http.pace import AUTO_MOST, AUTO_START, Pace
 from evenhand_evals.log import LOG_NAME, LogWriter
 from evenhand_evals.manifest import (
     MANIFEST_NAME,
@@ -38,12 +40,10 @@ from evenhand_evals.manifest import (
     versions,
     write_manifest,
 )
-from evenhand_evals.pace import AUTO_MOST, AUTO_START, Pace
 from evenhand_evals.progress import Reporting, reporter
 from evenhand_evals.results import RunData, load_run, write_result
 from evenhand_evals.session import Job, Session, Streak
 from evenhand_evals.settings import RunSettings, api_key, check_options
-from evenhand_evals.speaker import Speaker, speaker
 from evenhand_evals.types import Chat, Dataset, Message, Sample, Task
 
 JUDGE_TOKENS: Final = 2048

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from evenhand_evals.asking import Outgoing
-from evenhand_evals.client import Exchange
-from evenhand_evals.likelihood import shared
+from evenhand_evals.endpoint.asking import Outgoing
+from evenhand_evals.endpoint.likelihood import shared
+from evenhand_evals.http.client import Exchange
 from evenhand_evals.log import Record, Step
 from evenhand_evals.types import Sample, Score
 

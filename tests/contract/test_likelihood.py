@@ -8,14 +8,14 @@ from typing import Any, Literal
 import httpx
 import pytest
 
-from evenhand_evals.asking import Method
-from evenhand_evals.client import Client
-from evenhand_evals.engine import root_of
-from evenhand_evals.interface import has_template
-from evenhand_evals.likelihood import method_for
+from evenhand_evals.endpoint.asking import Method
+from evenhand_evals.endpoint.engine import root_of
+from evenhand_evals.endpoint.interface import has_template
+from evenhand_evals.endpoint.likelihood import method_for
+from evenhand_evals.endpoint.speaker import speaker
+from evenhand_evals.endpoint.tokens import ServedTokens, served
+from evenhand_evals.http.client import Client
 from evenhand_evals.settings import Target
-from evenhand_evals.speaker import speaker
-from evenhand_evals.tokens import ServedTokens, served
 from evenhand_evals.types import Chat, Likelihood, Likelihoods, Message
 from tests.contract.conftest import Subject
 from tests.contract.engines import CONTEXT

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
-from evenhand_evals.pictures import Canvas, data_url
+from evenhand_evals.pictures.canvas import Canvas, data_url
 from evenhand_evals.results import RunData
 from evenhand_evals.run import run_task
 from evenhand_evals.settings import RunSettings

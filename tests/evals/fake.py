@@ -11,7 +11,7 @@ from typing import Any
 
 from aiohttp import web
 
-from evenhand_evals.client import Backoff
+from evenhand_evals.http.client import Backoff
 from evenhand_evals.settings import RunSettings
 from evenhand_evals.types import (
     Completion,

@@ -10,7 +10,7 @@ from evenhand_evals.attest.asker import Asker
 from evenhand_evals.attest.lab import open_lab
 from evenhand_evals.attest.runner import PROBES, AttestSettings, attest, examine
 from evenhand_evals.attest.verdicts import Attestation
-from evenhand_evals.client import Client
+from evenhand_evals.http.client import Client
 from tests.toy_engine import toy_engine
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from evenhand_evals.cache import Cache, Kept, default_folder, key_of
-from evenhand_evals.client import Backoff
+from evenhand_evals.http.client import Backoff
 from evenhand_evals.run import run_task
 from evenhand_evals.settings import RunSettings
 from evenhand_evals.tasks import TASKS

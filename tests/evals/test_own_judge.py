@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from evenhand_evals.errors import DataError, UsageError
-from evenhand_evals.own_judge import mark_of
-from evenhand_evals.own_task import read_own_task
+from evenhand_evals.own.judge import mark_of
+from evenhand_evals.own.task import read_own_task
 from evenhand_evals.run import run_task
 from evenhand_evals.settings import Target
 from evenhand_evals.types import Dataset, DataSource

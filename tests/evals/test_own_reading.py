@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenhand_evals.errors import UsageError
-from evenhand_evals.own_reading import (
+from evenhand_evals.own.reading import (
     Extraction,
     Kind,
     Metric,

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 
 from evenhand_evals.cli.root import eval_group
 from evenhand_evals.errors import DataError, UsageError
-from evenhand_evals.own_task import read_own_task
+from evenhand_evals.own.task import read_own_task
 from evenhand_evals.run import run_task
 from evenhand_evals.types import (
     Chat,

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenhand_evals.errors import DataError
-from evenhand_evals.pictures import BLACK, WHITE, Canvas, data_url, text_height, text_width
-from evenhand_evals.pictures_files import MOST_BYTES, image_url, media_type, read_image
-from evenhand_evals.pictures_font import GLYPHS, HEIGHT, WIDTH
+from evenhand_evals.pictures.canvas import BLACK, WHITE, Canvas, data_url, text_height, text_width
+from evenhand_evals.pictures.files import MOST_BYTES, image_url, media_type, read_image
+from evenhand_evals.pictures.font import GLYPHS, HEIGHT, WIDTH
 
 RED = (200, 10, 20)
 

@@ -22,7 +22,7 @@ from evenhand_evals.manifest import (
     versions,
     write_manifest,
 )
-from evenhand_evals.pictures import data_url
+from evenhand_evals.pictures.canvas import data_url
 from evenhand_evals.report import render
 from evenhand_evals.report.page import to_html
 from evenhand_evals.report.samples import LONGEST, SHOWN

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evenhand_evals.client import Backoff
 from evenhand_evals.errors import DataError, UsageError
+from evenhand_evals.http.client import Backoff
 from evenhand_evals.rescore import rescore, write_rescored
 from evenhand_evals.results import RunData, load_run
 from evenhand_evals.run import run_task

@@ -11,11 +11,11 @@ import pytest
 
 from evenhand_evals.errors import DataError, RunDiffers
 from evenhand_evals.report.suite import suite_html
-from evenhand_evals.suite_file import read_suite
-from evenhand_evals.suite_folder import check_folder
-from evenhand_evals.suite_plan import Narrowing, plan_suite
-from evenhand_evals.suite_run import Spending, check_data, run_suite
-from evenhand_evals.suite_standing import Finished, Standing
+from evenhand_evals.suite.file import read_suite
+from evenhand_evals.suite.folder import check_folder
+from evenhand_evals.suite.plan import Narrowing, plan_suite
+from evenhand_evals.suite.run import Spending, check_data, run_suite
+from evenhand_evals.suite.standing import Finished, Standing
 from tests.evals.fake import COMPLETION_TOKENS, Fake, Reply, prompt_of, reach, serving
 from tests.evals.html_tree import parse
 from tests.evals.test_cli import shell

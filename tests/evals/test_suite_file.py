@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from evenhand_evals.errors import DataError, UsageError
-from evenhand_evals.suite_file import Suite, read_suite, shipped_suites
-from evenhand_evals.suite_plan import LeftOut, Narrowing, PlannedRun, languages_of, plan_suite
+from evenhand_evals.suite.file import Suite, read_suite, shipped_suites
+from evenhand_evals.suite.plan import LeftOut, Narrowing, PlannedRun, languages_of, plan_suite
 from evenhand_evals.tasks import TASKS
 from evenhand_evals.types import DataSource, Message, Sample
 from evenhand_evals.yaml_tree import Document

@@ -10,9 +10,9 @@ import pytest
 from evenhand_evals.cli.suite_table import cells
 from evenhand_evals.errors import UsageError
 from evenhand_evals.report.suite import suite_html
-from evenhand_evals.suite_file import read_suite, suite_text
-from evenhand_evals.suite_folder import SUITE_NAME, runs_before
-from evenhand_evals.suite_words import in_suite_words
+from evenhand_evals.suite.file import read_suite, suite_text
+from evenhand_evals.suite.folder import SUITE_NAME, runs_before
+from evenhand_evals.suite.words import Origin
 from evenhand_evals.tasks import TASKS
 from evenhand_evals.types import Dataset, DataSource
 from evenhand_evals.yaml_tree import Document
@@ -167,20 +167,45 @@ async def test_an_unknown_profile_names_its_line(tmp_path: Path) -> None:
     assert (refused.reason or "").startswith(f"{path}:2: profile: 'gredy' is unknown")
 
 
+async def test_a_model_that_is_not_served_is_named_as_it_was_given(tmp_path: Path) -> None:
+    """By the key and its line where the file names it, by the option where the call does."""
+    async with serving(Fake(answer)) as fake:
+        path = write(tmp_path, fake, models=("tinny",))
+        ended = await go(path)
+        given = ["suite", str(path), "--out", str(tmp_path / "b"), "--base-url", fake.url]
+        code, stdout, _ = await shell(*given, "--model", "tinny", "--json")
+    says = f"{fake.url} has no model 'tinny'; "
+    assert {each.state for each in ended.standings} == {"failed"}
+    assert (ended.standings[0].reason or "").startswith(f"{path}:2: model: {says}")
+    assert code != 0
+    assert all(
+        each["reason"].startswith(f"--model: {says}") for each in orjson.loads(stdout)["runs"]
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "says"),
     [
         ("give --task-set lengths=N,... of at most 5", "give options: {lengths: [N, ...]} of at"),
         ("--task-set stride=512: a window", "options: {stride: 512}: a window (in the task's"),
         ("give --data FILE, or --data a/b to", "give data: FILE, or data: a/b to (in the task's"),
-        ("--profile: 'x', or use --set NAME=VALUE", "profile: 'x', or use set: {NAME: VALUE} (in"),
+        ("--engine: 'x' is unknown", "engine: 'x' is unknown (in the model's entry of"),
+        ("raise it with --set max_tokens=9", "raise it with set: {max_tokens: 9} (in the task's"),
         ("--resume: the run in --out is of", "the run in --out is of"),
         ("--judge-url and --data-parallel", "--judge-url and --data-parallel"),
     ],
 )
 def test_words_of_a_suite(text: str, says: str) -> None:
     """Options that a suite does not have are its keys; others stay as they are."""
-    assert in_suite_words(text).startswith(says)
+    origin = Origin(Document(None, "ours.yaml", {}), "tasks.0", "models.0")
+    assert origin.words(text).startswith(says)
+
+
+def test_words_of_a_model_that_the_command_line_gives() -> None:
+    """Its options are options; what is the task's is the file's all the same."""
+    origin = Origin(Document(None, "ours.yaml", {}), "tasks.0", None)
+    assert origin.words("--template: 'x' is unknown") == "--template: 'x' is unknown"
+    assert origin.words("--data: no such file").startswith("data: no such file (in the task's")
 
 
 async def test_show(tmp_path: Path) -> None:

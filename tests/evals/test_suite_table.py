@@ -9,9 +9,11 @@ from rich.live import Live
 
 from evenhand_evals.cli.suite_table import Lines, LiveTable, cells, table
 from evenhand_evals.settings import RunSettings
-from evenhand_evals.suite_file import ModelEntry, TaskEntry
-from evenhand_evals.suite_plan import PlannedRun
-from evenhand_evals.suite_standing import Standing
+from evenhand_evals.suite.file import ModelEntry, TaskEntry
+from evenhand_evals.suite.plan import PlannedRun
+from evenhand_evals.suite.standing import Standing
+from evenhand_evals.suite.words import Origin
+from evenhand_evals.yaml_tree import Document
 from tests.evals.fake import yes_task
 
 
@@ -19,7 +21,8 @@ def standing(**facts: object) -> Standing:
     """A run as it stands."""
     entry = ModelEntry("http://127.0.0.1:9", "org/tiny")
     settings = RunSettings("http://127.0.0.1:9/v1", "tiny", Path("out"))
-    run = PlannedRun(entry, TaskEntry("yes"), yes_task(), settings, own_data=False)
+    origin = Origin(Document(None, "suite.yaml", {}), "tasks.0", None)
+    run = PlannedRun(entry, TaskEntry("yes"), yes_task(), settings, own_data=False, origin=origin)
     return Standing(run, **facts)  # type: ignore[arg-type]
 
 

@@ -7,8 +7,8 @@ import orjson
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenhand_evals.asking import Outgoing
-from evenhand_evals.client import Answer, Exchange
+from evenhand_evals.endpoint.asking import Outgoing
+from evenhand_evals.http.client import Answer, Exchange
 from evenhand_evals.log import Step
 from evenhand_evals.transcript import Transcript
 from evenhand_evals.types import Message, Sample, Score

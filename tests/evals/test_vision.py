@@ -10,7 +10,7 @@ import pytest
 
 from evenhand_evals.errors import DataError, UsageError
 from evenhand_evals.judge import judge
-from evenhand_evals.pictures import Canvas, data_url
+from evenhand_evals.pictures.canvas import Canvas, data_url
 from evenhand_evals.results import load_run
 from evenhand_evals.run import run_task
 from evenhand_evals.tasks import vision, vision_consistency, vision_scenes, vision_small

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from evenhand_evals.attest.answers import Reply, parse_reply
-from evenhand_evals.client import Answer, Backoff, Client, describe, error_text
 from evenhand_evals.errors import EndpointError
+from evenhand_evals.http.client import Answer, Backoff, Client, describe, error_text
 
 Route = Literal["chat", "completions"]
 PATHS: Mapping[Route, str] = {"chat": "/chat/completions", "completions": "/completions"}

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from evenhand_evals.client import Answer, Client, describe
-from evenhand_evals.engine import AUTO, engine_facts
+from evenhand_evals.endpoint.engine import AUTO, engine_facts
 from evenhand_evals.errors import EndpointError
+from evenhand_evals.http.client import Answer, Client, describe
 
 
 async def identify(client: Client, root: Client, engine: str, model: str) -> dict[str, Any]:

@@ -28,9 +28,9 @@ from evenhand_evals.attest.temperature import probe_temperature
 from evenhand_evals.attest.thinking import probe_reasoning_effort, probe_thinking
 from evenhand_evals.attest.truncation import probe_min_p, probe_top_k, probe_top_p
 from evenhand_evals.attest.verdicts import Attestation, Finding, Outcome, conclude
-from evenhand_evals.client import Client
-from evenhand_evals.engine import AUTO, root_of
+from evenhand_evals.endpoint.engine import AUTO, root_of
 from evenhand_evals.errors import EndpointError, UsageError
+from evenhand_evals.http.client import Client
 from evenhand_evals.settings import TIMEOUT, nearest_names
 
 Probe = Callable[[Lab], Awaitable[Outcome]]

@@ -6,7 +6,7 @@ import click
 
 from evenhand_evals.cli.output import json_option, print_json
 from evenhand_evals.cli.prompt import shown_message
-from evenhand_evals.own_task import read_own_task
+from evenhand_evals.own.task import read_own_task
 from evenhand_evals.run import order
 from evenhand_evals.settings import data_source
 from evenhand_evals.types import Chat, Likelihood, Sample, Text

@@ -30,7 +30,7 @@ def find_task(name: str) -> Task:
         UsageError: there is none; the message names the nearest.
 
     """
-    from evenhand_evals.own_task import is_own_task, read_own_task
+    from evenhand_evals.own.task import is_own_task, read_own_task
     from evenhand_evals.tasks import TASKS
 
     if is_own_task(name):

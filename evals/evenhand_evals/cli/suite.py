@@ -16,11 +16,11 @@ from evenhand_evals.cli.suite_table import COLUMNS, cells, showing
 from evenhand_evals.errors import UsageError
 from evenhand_evals.extras import require
 from evenhand_evals.settings import Target, parse_settings
-from evenhand_evals.suite_file import JudgeEntry, ModelEntry, Suite, read_suite, suite_text
-from evenhand_evals.suite_folder import check_folder, document_of, runs_before
-from evenhand_evals.suite_plan import LeftOut, Narrowing, PlannedRun, plan_suite
-from evenhand_evals.suite_run import Spending, check_data, finished, run_suite
-from evenhand_evals.suite_standing import Finished, Standing
+from evenhand_evals.suite.file import JudgeEntry, ModelEntry, Suite, read_suite, suite_text
+from evenhand_evals.suite.folder import check_folder, document_of, runs_before
+from evenhand_evals.suite.plan import LeftOut, Narrowing, PlannedRun, plan_suite
+from evenhand_evals.suite.run import Spending, check_data, finished, run_suite
+from evenhand_evals.suite.standing import Finished, Standing
 from evenhand_evals.yaml_tree import Document
 
 REPORT_NAME = "report.html"
@@ -87,7 +87,10 @@ def suite(
 
 
 def _with_options(document: Document[Suite], options: dict[str, Any]) -> Document[Suite]:
-    """Put the model, the judge and the seed of the command line in the place of the file's."""
+    """Put the model, the judge and the seed of the command line in the place of the file's.
+
+    What they replace has no line in the file any more, so that errors name the options.
+    """
     suite = document.value
     url, model = options["base_url"], options["model"]
     texts = options["texts"]
@@ -116,7 +119,11 @@ def _with_options(document: Document[Suite], options: dict[str, Any]) -> Documen
         suite = replace(suite, stream=True)
     if options["seed"] is not None:
         suite = replace(suite, seed=options["seed"])
-    return replace(document, value=suite)
+    given = {"models": url, "judge": judge}
+    lines = {
+        key: line for key, line in document.lines.items() if given.get(key.split(".")[0]) is None
+    }
+    return replace(document, value=suite, lines=lines)
 
 
 def _judge(target: Target) -> JudgeEntry:

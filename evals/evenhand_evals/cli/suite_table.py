@@ -13,8 +13,8 @@ from rich.text import Text
 
 from evenhand_evals.cli.output import note
 from evenhand_evals.progress import format_score
-from evenhand_evals.suite_run import Viewer
-from evenhand_evals.suite_standing import Standing
+from evenhand_evals.suite.run import Viewer
+from evenhand_evals.suite.standing import Standing
 
 REFRESH_S = 0.25
 AROUND = 4

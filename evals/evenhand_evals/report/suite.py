@@ -20,7 +20,7 @@ from evenhand_evals.report.plots import Dot, forest, patterns, swatch
 from evenhand_evals.report.scores import day, interval, run_view, shown, tables
 from evenhand_evals.report.view import Cell, PairView, Parameter, Row, RunView, Table
 from evenhand_evals.results import RunData
-from evenhand_evals.suite_standing import Finished, Standing
+from evenhand_evals.suite.standing import Finished, Standing
 from evenhand_evals.types import OUTCOMES
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

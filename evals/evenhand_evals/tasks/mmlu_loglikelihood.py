@@ -6,8 +6,8 @@ before it: ` A`) is the likeliest is the answer; nothing is generated. The quest
 are stripped; blocks are joined by an empty line.
 
 Traps: the harness asks without shots unless it is told `--num_fewshot 5`. A chat template is not
-applied. The continuation's tokens are the served tokenizer's (see `likelihood.py`). `micro` is the
-harness' score (`weight_by_size`); anatomy counts as `stem`, as there.
+applied. The continuation's tokens are the served tokenizer's (`endpoint/likelihood.py`). `micro` is
+the harness' score (`weight_by_size`); anatomy counts as `stem`, as there.
 """
 
 from evenhand_evals.tasks import mmlu

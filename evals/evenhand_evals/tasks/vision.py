@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from evenhand_evals.errors import DataError
-from evenhand_evals.pictures_files import image_url, read_image
+from evenhand_evals.pictures.files import image_url, read_image
 from evenhand_evals.scorers.labels import mentioned_label
 from evenhand_evals.scorers.thinking import answer_of
 from evenhand_evals.tasks.sources import Found, field, read_file

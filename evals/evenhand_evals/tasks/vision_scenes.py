@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Final
 
-from evenhand_evals.pictures import BLACK, WHITE, Canvas, Colour, text_height, text_width
+from evenhand_evals.pictures.canvas import BLACK, WHITE, Canvas, Colour, text_height, text_width
 
 LANGUAGES: Final = ("en", "zh")
 SIZE: Final = (320, 240)

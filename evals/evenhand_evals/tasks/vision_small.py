@@ -16,7 +16,7 @@ the prompt tokens, show. Thinking text is removed before scoring.
 from hashlib import sha256
 
 from evenhand_evals.errors import DataError
-from evenhand_evals.pictures import data_url
+from evenhand_evals.pictures.canvas import data_url
 from evenhand_evals.scorers.labels import stated_label
 from evenhand_evals.scorers.thinking import answer_of
 from evenhand_evals.tasks.options import choices, whole

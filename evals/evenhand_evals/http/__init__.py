@@ -1,0 +1,1 @@
+"""The evaluation's HTTP: connections, patience, streams, and the shapes that travel."""

@@ -1,0 +1,1 @@
+"""Pictures: drawn without a graphics library, and read from the user's files."""
