@@ -7,10 +7,10 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
-from evenhand_evals.http.wire import parse_completion
 from evenhand_evals.latency import Pulse, pulse
 from evenhand_evals.log import Attempt, Record, each_record
 from evenhand_evals.types import Completion, Outcome, Score
+from evenhand_evals.wire import parse_completion
 
 SHOWN_CHARACTERS: Final = 60
 REMEMBERED: Final = 1024

@@ -12,11 +12,11 @@ from typing import Any, Final
 
 from evenhand_evals.endpoint.asking import PREFILL
 from evenhand_evals.endpoint.templates import template_of
-from evenhand_evals.endpoint.tokens import Asked, tokenise
-from evenhand_evals.http.wire import image_url
 from evenhand_evals.run import load_data, order
 from evenhand_evals.settings import RunSettings, Target, api_key, decide
+from evenhand_evals.tokens import Asked, tokenise
 from evenhand_evals.types import Ask, Chat, Likelihood, Message, Task, Text
+from evenhand_evals.wire import image_url
 
 SHOWN_URL: Final = 80
 

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from evenhand_evals.endpoint.token_counts import Tokens
 from evenhand_evals.errors import DataError
 from evenhand_evals.haystack_words import words
+from evenhand_evals.token_counts import Tokens
 from evenhand_evals.types import DataSource
 
 GENERATED, BOOKS = "generated", "books"

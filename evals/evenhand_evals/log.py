@@ -16,8 +16,8 @@ from typing import Any, Self
 import orjson
 
 from evenhand_evals.errors import RunUnreadable, UsageError
-from evenhand_evals.http.wire import parse_completion
 from evenhand_evals.types import Completion, Outcome, Score
+from evenhand_evals.wire import parse_completion
 
 LOG_NAME = "samples.jsonl"
 BLOCK = 1 << 16

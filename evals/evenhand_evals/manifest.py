@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from evenhand_evals.endpoint.memory import EngineMemory
+from evenhand_evals.engine_memory import EngineMemory
 from evenhand_evals.errors import RunUnreadable
 from evenhand_evals.types import Interface, Task
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
 
-from evenhand_evals.endpoint.memory import GIB, Memory
+from evenhand_evals.engine_memory import GIB, Memory
 from evenhand_evals.manifest import Manifest
 from evenhand_evals.scorers.retrieval_lengths import REASONING, RETRIEVAL, TOLERANCE
 from evenhand_evals.types import Estimate

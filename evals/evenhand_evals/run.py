@@ -22,8 +22,8 @@ from evenhand_evals.brief import Brief, read_briefs
 from evenhand_evals.cache import Cache
 from evenhand_evals.endpoint.engine import root_of
 from evenhand_evals.endpoint.interface import check_interface
-from evenhand_evals.endpoint.memory import PROXIED, EngineMemory, watching
 from evenhand_evals.endpoint.speaker import Speaker, speaker
+from evenhand_evals.engine_memory import PROXIED, EngineMemory, watching
 from evenhand_evals.errors import DataError, RunDiffers, RunExists, UsageError
 from evenhand_evals.http.client import Backoff
 from evenhand_evals.http.pace import AUTO_MOST, AUTO_START, Pace

@@ -15,7 +15,6 @@ from typing import Any
 import orjson
 
 from evenhand_evals.errors import DataError
-from evenhand_evals.http.wire import fault
 from evenhand_evals.judge import verdict
 from evenhand_evals.log import Record
 from evenhand_evals.manifest import (
@@ -30,6 +29,7 @@ from evenhand_evals.manifest import (
 )
 from evenhand_evals.results import RunData, summarise
 from evenhand_evals.types import Completion, Dataset, Sample, Task
+from evenhand_evals.wire import fault
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,13 +11,13 @@ from evenhand_evals.endpoint.facts import NO_ROUTE
 from evenhand_evals.endpoint.speaker import Speaker
 from evenhand_evals.errors import AnswerUnreadable, EndpointError, EvalError, UsageError
 from evenhand_evals.http.client import REJECTED, Exchange
-from evenhand_evals.http.wire import unseeing
 from evenhand_evals.judge import verdict
 from evenhand_evals.log import LogWriter, Record
 from evenhand_evals.progress import Reporter
 from evenhand_evals.settings import BY_OPTIONS, Named
 from evenhand_evals.transcript import Transcript
 from evenhand_evals.types import Reply, Sample, Score, Task
+from evenhand_evals.wire import unseeing
 
 FAILURES_IN_A_ROW = 20
 

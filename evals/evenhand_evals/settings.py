@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from evenhand_evals.endpoint.token_counts import Tokens, estimated
-from evenhand_evals.endpoint.tokens import served
 from evenhand_evals.errors import UsageError
+from evenhand_evals.token_counts import Tokens, estimated
+from evenhand_evals.tokens import served
 from evenhand_evals.types import DataSource, Interface, Task
 from evenhand_proxy.decoding import PROFILES, SPELLINGS, DecodingError, Mode, parse_setting
 from evenhand_proxy.decoding import canonical as checked

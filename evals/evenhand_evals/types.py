@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from evenhand_evals.endpoint.token_counts import Tokens, estimated
 from evenhand_evals.stats.intervals import Interval
+from evenhand_evals.token_counts import Tokens, estimated
 
 Outcome = Literal["correct", "wrong", "unparsed", "truncated", "refused", "failed"]
 

@@ -13,9 +13,9 @@ from evenhand_evals.endpoint.engine import root_of
 from evenhand_evals.endpoint.interface import has_template
 from evenhand_evals.endpoint.likelihood import method_for
 from evenhand_evals.endpoint.speaker import speaker
-from evenhand_evals.endpoint.tokens import ServedTokens, served
 from evenhand_evals.http.client import Client
 from evenhand_evals.settings import Target
+from evenhand_evals.tokens import ServedTokens, served
 from evenhand_evals.types import Chat, Likelihood, Likelihoods, Message
 from tests.contract.conftest import Subject
 from tests.contract.engines import CONTEXT

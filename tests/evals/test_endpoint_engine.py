@@ -9,9 +9,9 @@ from evenhand_evals.endpoint.asking import STREAMED
 from evenhand_evals.endpoint.engine import AUTO, direct, engine_facts, root_of
 from evenhand_evals.errors import UsageError
 from evenhand_evals.http.client import Client
-from evenhand_evals.http.wire import chat_body, parse_completion
 from evenhand_evals.settings import RunSettings, decide
 from evenhand_evals.types import Message
+from evenhand_evals.wire import chat_body, parse_completion
 from evenhand_proxy.cli.model import ensure_local
 from evenhand_proxy.decoding import EngineFacts
 from evenhand_proxy.engines.local import LocalEngine

@@ -13,7 +13,7 @@ from evenhand_evals.cli.root import eval_group
 from evenhand_evals.first_prompt import shown_prompt
 from evenhand_evals.settings import Target
 from evenhand_evals.types import Ask, Chat, Likelihood, Message, Text
-from tests.evals.test_endpoint_tokens import Answers, endpoint
+from tests.evals.test_tokens import Answers, endpoint
 
 CHAT = Chat((Message("user", "Hi"),), {"stop": ["X"]})
 

@@ -6,7 +6,7 @@ import pytest
 
 from evenhand_evals.errors import AnswerUnreadable
 from evenhand_evals.http.chunks import Chunks
-from evenhand_evals.http.wire import fault, parse_completion
+from evenhand_evals.wire import fault, parse_completion
 
 HEAD = {"id": "c-1", "object": "chat.completion.chunk", "created": 7, "model": "tiny"}
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evenhand_evals.http.client import Answer, Backoff, Client, Exchange, error_text, retry_after
-from evenhand_evals.http.wire import chat_body
 from evenhand_evals.types import Message
+from evenhand_evals.wire import chat_body
 from tests.evals.fake import QUICK, Fake, Reply, Script, serving
 
 BODY = chat_body("tiny", (Message("user", "hello"),), {"temperature": 0})

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from evenhand_evals.endpoint.token_counts import EstimatedTokens, Tokens, estimated
 from evenhand_evals.errors import DataError, UsageError
 from evenhand_evals.tasks import longbench, longbench_v2
 from evenhand_evals.tasks.sources import shipped
+from evenhand_evals.token_counts import EstimatedTokens, Tokens, estimated
 from evenhand_evals.types import Chat, Completion, DataSource, Sample, Score, Text
 
 ROW: dict[str, Any] = {

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from evenhand_evals.endpoint.token_counts import EstimatedTokens, estimated
 from evenhand_evals.errors import UsageError
 from evenhand_evals.scorers.retrieval_lengths import agreement, by_length
 from evenhand_evals.tasks import TASKS, needle, needle_glm
+from evenhand_evals.token_counts import EstimatedTokens, estimated
 from evenhand_evals.types import (
     Chat,
     Completion,

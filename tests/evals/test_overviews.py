@@ -7,14 +7,14 @@ import orjson
 import pytest
 
 from evenhand_evals.cli.output import print_result
-from evenhand_evals.endpoint.memory import PROXIED, EngineMemory, Memory
-from evenhand_evals.endpoint.token_counts import EstimatedTokens
+from evenhand_evals.engine_memory import PROXIED, EngineMemory, Memory
 from evenhand_evals.log import LogWriter, Record
 from evenhand_evals.manifest import Manifest, TaskFacts, write_manifest
 from evenhand_evals.overviews import UNANSWERED, UNASKED, UNSEEN, UNTOLD, by_length, held, size
 from evenhand_evals.report.page import to_html
 from evenhand_evals.results import load_run, summarise, write_result
 from evenhand_evals.tasks import TASKS
+from evenhand_evals.token_counts import EstimatedTokens
 from evenhand_evals.types import Completion, Dataset, DataSource, Estimate, Usage
 from tests.evals.test_manifest import MANIFEST
 

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from evenhand_evals.endpoint.asking import Voice, interview
 from evenhand_evals.endpoint.likelihood import METHODS as METHODS_BY_ENGINE
-from evenhand_evals.endpoint.token_counts import EstimatedTokens
 from evenhand_evals.errors import DataError, UsageError
 from evenhand_evals.stats.perplexity import METRICS, Totals, of_items, perplexities
 from evenhand_evals.tasks.perplexity import TASK, WIKITEXT2, detokenised, pages, wikitext_units
 from evenhand_evals.tasks.perplexity_windows import question, windows
+from evenhand_evals.token_counts import EstimatedTokens
 from evenhand_evals.types import (
     DataSource,
     Likelihood,

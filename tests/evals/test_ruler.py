@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from evenhand_evals.endpoint.token_counts import estimated
 from evenhand_evals.errors import DataError
 from evenhand_evals.tasks import ruler
 from evenhand_evals.tasks.ruler_needles import DEPTHS, NEEDLES, write
 from evenhand_evals.tasks.ruler_words import compounds
+from evenhand_evals.token_counts import estimated
 from evenhand_evals.types import Chat, Completion, DataSource, Sample, Usage
 
 GENERATED = [name for name in ruler.KINDS if not name.startswith("qa")]

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from evenhand_evals.http.wire import ABORTED
+from evenhand_evals.wire import ABORTED
 
 Symbol = tuple[str, ...]
 """What one answer is compared by: its tokens where they are known, else its texts."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from evenhand_evals.errors import AnswerUnreadable, UsageError
-from evenhand_evals.http.wire import Kind, chat_body, fault, parse_completion, text_body
 from evenhand_evals.types import Ask, Chat, Completion, Likelihood, Likelihoods, Reply, Text
+from evenhand_evals.wire import Kind, chat_body, fault, parse_completion, text_body
 
 Route = Literal["chat", "completions"]
 PATHS: Mapping[Route, str] = {"chat": "/chat/completions", "completions": "/completions"}

@@ -14,10 +14,10 @@ from evenhand_evals.endpoint.engine import AUTO, Direct, direct, engine_facts
 from evenhand_evals.endpoint.templates import template_of
 from evenhand_evals.errors import EndpointError, UsageError
 from evenhand_evals.http.client import Answer, Client, describe, error_text
-from evenhand_evals.http.wire import chat_body, image_url, text_body
 from evenhand_evals.manifest import ServerFacts
 from evenhand_evals.settings import Decoding, Named, Target, nearest_names
 from evenhand_evals.types import Ask, Chat, Likelihood, Message, Text
+from evenhand_evals.wire import chat_body, image_url, text_body
 from evenhand_proxy.decoding import PROFILES
 
 NO_ROUTE = frozenset((404, 405))

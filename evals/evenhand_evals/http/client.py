@@ -23,8 +23,8 @@ import orjson
 from evenhand_evals.http.connections import Connections, Response
 from evenhand_evals.http.pace import Pace
 from evenhand_evals.http.stream import Stream, told
-from evenhand_evals.http.wire import Kind, aborted, fault, unseeing
 from evenhand_evals.log import Attempt
+from evenhand_evals.wire import Kind, aborted, fault, unseeing
 
 UNPACED = 1 << 20
 RETRIED = frozenset((408, 409, 425, 429))

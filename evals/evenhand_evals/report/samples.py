@@ -8,10 +8,10 @@ from typing import Any
 import orjson
 
 from evenhand_evals.compare import identity
-from evenhand_evals.http.wire import image_url
 from evenhand_evals.log import Record
 from evenhand_evals.report.view import AnswerView, SampleView, Turn
 from evenhand_evals.results import RunData
+from evenhand_evals.wire import image_url
 
 SHOWN = 50
 LONGEST = 6000

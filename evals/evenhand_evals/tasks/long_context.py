@@ -8,7 +8,7 @@ see `needle.py` for the prompts, the text, the lengths and the scoring.
 The headline is the accuracy over both kinds. The table has, for each length, the accuracy of each
 kind, how far the answers to the reasoning questions agree with each other and with those at the
 shortest length (`scorers/retrieval_lengths.py`), and the most memory that the engine told of while
-that length was asked (`endpoint/memory.py`): with as many requests under way as `--concurrency`
+that length was asked (`engine_memory.py`): with as many requests under way as `--concurrency`
 says.
 """
 

@@ -24,7 +24,6 @@ from hashlib import sha256
 from pathlib import Path
 
 from evenhand_evals.errors import DataError, UsageError
-from evenhand_evals.http.wire import parse_completion
 from evenhand_evals.log import LOG_NAME, Record, read_log
 from evenhand_evals.scorers.pairs import Game, better_place, compared
 from evenhand_evals.scorers.ratings import asked_again, shown, spoken, unread_of
@@ -40,6 +39,7 @@ from evenhand_evals.tasks.mt_bench import (
 )
 from evenhand_evals.tasks.sources import field, read_file
 from evenhand_evals.types import Ask, Dataset, DataSource, Reply, Sample, Score, Task
+from evenhand_evals.wire import parse_completion
 
 PAIR = ("pair-v2", "pair-math-v1")
 ORDERS = 2

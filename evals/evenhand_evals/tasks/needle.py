@@ -12,13 +12,13 @@ The test is Kamradt's (2023, "Needle In A Haystack"), its scoring our own. The t
 - `needle_glm` and `needle_glm_judged` (in `needle_glm.py`): the variant that GLM-4 published.
 
 Lengths are whole prompts in the tokens of the served model, chat template included
-(`endpoint/tokens.py`), and are checked afterwards against the endpoint's `usage`: `length
+(`tokens.py`), and are checked afterwards against the endpoint's `usage`: `length
 deviation` must stay below 0.01.
 An endpoint that does not tokenise is asked one more prompt for each length and language, for one
 token, to count it. Behind a proxy that hides the context's size, ask for lengths that fit.
 By default 8192, 32768 and 131072 tokens, of which those are left out that the served context has
 no room for, one length after the other, so that the engine's memory can be told by length
-(`endpoint/memory.py`). The same question is asked at every depth of every length, so that beside
+(`engine_memory.py`). The same question is asked at every depth of every length, so that beside
 accuracy the answers' own agreement can be given (`scorers/retrieval_lengths.py`). Groups are the
 cells, length by depth.
 

@@ -31,7 +31,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from hashlib import sha256
 
-from evenhand_evals.endpoint.token_counts import Tokens
 from evenhand_evals.errors import DataError
 from evenhand_evals.scorers.retrieval import clean, match_all, match_part
 from evenhand_evals.scorers.retrieval_lengths import facts
@@ -41,6 +40,7 @@ from evenhand_evals.tasks.ruler_needles import NEEDLES, needles
 from evenhand_evals.tasks.ruler_questions import hotpot, questions, squad
 from evenhand_evals.tasks.ruler_words import coded_words, common_words, variables
 from evenhand_evals.tasks.ruler_writer import GENERATED_HERE, Problem, Writer
+from evenhand_evals.token_counts import Tokens
 from evenhand_evals.types import (
     Chat,
     Completion,

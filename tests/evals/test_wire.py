@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenhand_evals.http.wire import ABORTED, chat_body, fault, parse_completion, unseeing
 from evenhand_evals.types import Completion, Message, Usage
+from evenhand_evals.wire import ABORTED, chat_body, fault, parse_completion, unseeing
 
 JSON: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),

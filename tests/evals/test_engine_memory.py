@@ -13,7 +13,7 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenhand_evals.endpoint.memory import (
+from evenhand_evals.engine_memory import (
     GIB,
     PROXIED,
     TOLD,

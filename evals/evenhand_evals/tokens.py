@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from evenhand_evals.endpoint.token_counts import EstimatedTokens, Tokens
 from evenhand_evals.errors import EndpointError
+from evenhand_evals.token_counts import EstimatedTokens, Tokens
 
 if TYPE_CHECKING:
     import httpx

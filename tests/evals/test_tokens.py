@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenhand_evals.endpoint.token_counts import EstimatedTokens, estimated
-from evenhand_evals.endpoint.tokens import ServedTokens, served
 from evenhand_evals.errors import EndpointError
 from evenhand_evals.haystack import generated
+from evenhand_evals.token_counts import EstimatedTokens, estimated
+from evenhand_evals.tokens import ServedTokens, served
 
 OVERHEAD = 11
 Answers = Callable[[str, dict[str, Any]], Any]
