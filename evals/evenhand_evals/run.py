@@ -12,7 +12,7 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -41,7 +41,7 @@ from evenhand_evals.manifest import (
     write_manifest,
 )
 from evenhand_evals.progress import Reporting, reporter
-from evenhand_evals.results import RunData, load_run, write_result
+from evenhand_evals.results import RESULT_NAME, RunData, load_run, write_result
 from evenhand_evals.session import Job, Session, Streak
 from evenhand_evals.settings import RunSettings, api_key, check_options
 from evenhand_evals.types import Chat, Dataset, Message, Sample, Task
@@ -229,6 +229,15 @@ def _settle(asked: Manifest, out: Path) -> tuple[Manifest, tuple[Brief, ...]]:
     return manifest, read_briefs(log, whole=False) if log.exists() else ()
 
 
+def _discard_hopeless(out: Path, streak: Streak) -> None:
+    """Leave no run where nothing was answered, nor would be: its folder serves the next call."""
+    if streak.hopeless:
+        for name in (MANIFEST_NAME, LOG_NAME, RESULT_NAME):
+            (out / name).unlink(missing_ok=True)
+        with suppress(OSError):  # the user's own files are there too
+            out.rmdir()
+
+
 async def run_task(
     task: Task,
     settings: RunSettings,
@@ -329,9 +338,12 @@ async def _open(
     kept = [brief for brief in earlier if brief.outcome != "failed"]
     done = {brief.key for brief in kept}
     todo = [job for job in jobs if (job[0].id, job[1]) not in done]
+    asked_of = [each.target.named for each in (model, judge) if each is not None]
+    streak = Streak(asked_of if kept else ())
+    if not earlier:
+        stack.callback(_discard_hopeless, settings.out, streak)
     log = stack.enter_context(LogWriter(settings.out / LOG_NAME))
     write_manifest(settings.out, manifest)
     progress = reporting(f"{task.name} {manifest.sent_model}", manifest.planned, kept)
     pool = stack.enter_context(ThreadPoolExecutor(os.cpu_count())) if task.slow_to_score else None
-    streak = Streak(answered=bool(kept))
     return Session(task, model, judge, log, progress, streak, pool), manifest, todo

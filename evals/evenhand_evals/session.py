@@ -1,7 +1,7 @@
 """The workers of a run: they take samples from a queue, ask, judge and log."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from functools import partial
@@ -29,14 +29,16 @@ class Streak:
     """Ends a run whose endpoint does not answer, rather than failing every sample left.
 
     A request that is rejected says nothing of the next one: the prompt may be too long. Where every
-    one so far was rejected in the same words, the next will be too. `answered` says that a sample
-    of the run has been answered before.
+    one so far was rejected in the same words, the next will be too. `answered` are the names of the
+    models that have answered a sample of the run before. `hopeless` says that the run was ended for
+    what it asks, and whom, with not one answer: there is nothing to go on with.
     """
 
-    def __init__(self, *, answered: bool = False) -> None:
+    def __init__(self, answered: Iterable[Named] = ()) -> None:
         self._length = 0
-        self._answered = {BY_OPTIONS} if answered else set[Named]()
+        self._answered = set(answered)
         self._rejected: list[str] = []
+        self.hopeless = False
 
     def answered(self, named: Named) -> None:
         """Note that an endpoint gave an answer."""
@@ -51,6 +53,7 @@ class Streak:
 
         """
         if exchange.failure is not None and unseeing(exchange.answer.body):
+            self.hopeless = not self._answered
             raise UsageError(
                 f"{named.model}: the model takes no images: {exchange.failure}; "
                 "choose a model that sees, or a task without images"
@@ -60,6 +63,7 @@ class Streak:
             self._length = 0
             return
         if named not in self._answered and exchange.answer.status in NO_ROUTE:
+            self.hopeless = not self._answered
             raise EndpointError(
                 f"{named.base_url}: the first request was answered with {exchange.failure}; "
                 f"correct the URL (most end in /v1) or {named.model}"
@@ -80,6 +84,7 @@ class Streak:
             return
         self._rejected = [each for each in self._rejected if each == failure] + [failure]
         if len(self._rejected) >= FAILURES_IN_A_ROW:
+            self.hopeless = not self._answered
             raise EndpointError(
                 f"{named.model}: all of the first {len(self._rejected)} requests were rejected "
                 f"alike, with: {failure}; change what is asked ({named.set}, {named.profile}, "

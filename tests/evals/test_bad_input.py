@@ -227,7 +227,7 @@ async def test_endpoints_and_judges_that_cannot_be_used(
                 "start the server, or correct --judge-url",
             ),
             "a path": (
-                [*run[:-1], str(tmp_path / "other"), "--base-url", f"{fake.url[:-1]}2"],
+                [*run, "--base-url", f"{fake.url[:-1]}2"],
                 "--base-url: the first request was answered with HTTP 404",
             ),
             "judge's model": (

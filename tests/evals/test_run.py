@@ -38,6 +38,16 @@ async def run(
     return data, fake
 
 
+def counting(asked: list[Any], reply: Reply) -> Script:
+    """Answer everything alike, and keep what was asked."""
+
+    def script(body: dict[str, Any], _times: int) -> Reply:
+        asked.append(body)
+        return reply
+
+    return script
+
+
 def by_number(replies: dict[int, Reply]) -> Script:
     """Answer question N with its reply, others well."""
     return lambda body, _times: replies.get(int(prompt_of(body).split()[-1]), Reply())
@@ -250,19 +260,57 @@ async def test_rejections_after_an_answer_do_not_end_the_run(tmp_path: Path) -> 
 
 async def test_rejections_of_everything_end_the_run(tmp_path: Path) -> None:
     """The first twenty in the same words are enough; the message has them, and what to change."""
-    script: Script = lambda _body, _times: Reply(status=400, message="no seed here")  # noqa: E731
+    asked: list[Any] = []
+    script = counting(asked, Reply(status=400, message="no seed here"))
     with pytest.raises(EndpointError, match=r"all of the first 20.*no seed here.*--set"):
         await run(tmp_path / "out", script, yes_task(100))
-    assert load_run(tmp_path / "out").result.samples < 40
+    assert 20 <= len(asked) < 40
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("status", [404, 405])
 async def test_a_wrong_path_ends_the_run_at_once(tmp_path: Path, status: int) -> None:
     """The first answer tells; the message names the option."""
-    script: Script = lambda _body, _times: Reply(status=status, message="no route")  # noqa: E731
+    asked: list[Any] = []
+    script = counting(asked, Reply(status=status, message="no route"))
     with pytest.raises(EndpointError, match=r"--base-url: the first request.*no route"):
         await run(tmp_path / "out", script, yes_task(100))
-    assert load_run(tmp_path / "out").result.samples < 8
+    assert 1 <= len(asked) < 8
+
+
+async def test_the_folder_of_a_wrong_path_is_free_again(tmp_path: Path) -> None:
+    """Nothing was answered, so there is no run; a file of the user's stays where it is."""
+    out = tmp_path / "out"
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    with pytest.raises(EndpointError, match="--base-url"):
+        await run(out, counting([], Reply(status=404)))
+    assert [path.name for path in out.iterdir()] == ["notes.txt"]
+    data, _ = await run(out)
+    assert data.result.complete
+
+
+async def test_what_was_answered_outlives_a_path_that_went(tmp_path: Path) -> None:
+    """A run that is gone on with stays, however its endpoint answers now."""
+    async with serving(Fake()) as fake:
+        settings = settings_for(fake, tmp_path / "out", resume=True)
+        await run_task(yes_task(), replace(settings, limit=4))
+        fake.script = counting([], Reply(status=404))
+        data = await run_task(yes_task(), settings)
+    assert data.result.outcomes["correct"] == 4
+    assert data.result.outcomes["failed"] == data.manifest.planned - 4
+
+
+async def test_failures_outlive_a_path_that_went(tmp_path: Path) -> None:
+    """Nor is a log of failures thrown away for what came after it."""
+    async with serving(Fake(counting([], Reply(status=401)))) as fake:
+        settings = settings_for(fake, tmp_path / "out", resume=True)
+        with pytest.raises(EndpointError, match="20 times in a row"):
+            await run_task(yes_task(100), settings)
+        fake.script = counting([], Reply(status=404))
+        with pytest.raises(EndpointError, match="--base-url"):
+            await run_task(yes_task(100), settings)
+    assert load_run(tmp_path / "out").result.outcomes["failed"] >= 20
 
 
 async def test_data_that_cannot_be_run(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from evenhand_evals.suite.words import Origin
 from evenhand_evals.tasks import TASKS
 from evenhand_evals.types import Dataset, DataSource
 from evenhand_evals.yaml_tree import Document
-from tests.evals.fake import Fake, serving
+from tests.evals.fake import Fake, Reply, serving
 from tests.evals.html_tree import parse
 from tests.evals.test_cli import shell
 from tests.evals.test_suite import answer, go, write
@@ -181,6 +181,19 @@ async def test_a_model_that_is_not_served_is_named_as_it_was_given(tmp_path: Pat
     assert all(
         each["reason"].startswith(f"--model: {says}") for each in orjson.loads(stdout)["runs"]
     )
+
+
+async def test_a_suite_goes_on_once_its_path_is_right(tmp_path: Path) -> None:
+    """A run that got no answer holds no folder, so that the same suite can be called again."""
+    async with serving(Fake(lambda _body, _times: Reply(status=404))) as fake:
+        path = write(tmp_path, fake)
+        ended = await go(path)
+        assert {each.state for each in ended.standings} == {"failed"}
+        assert (ended.standings[0].reason or "").startswith(f"{path}:2: base_url: ")
+        path.write_text(path.read_text().replace("seed: 0", "seed: 1"))
+        fake.script = answer
+        ended = await go(path)
+    assert {each.state for each in ended.standings} == {"done"}
 
 
 @pytest.mark.parametrize(
