@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from evenhand_evals.latency import Pulse, pulse
 from evenhand_evals.log import Attempt, Record, each_record
+from evenhand_evals.scorers.thinking import answer_of
+from evenhand_evals.thinking import Thinking, thinking_of
 from evenhand_evals.types import Completion, Outcome, Score
 from evenhand_evals.wire import parse_completion
 
@@ -26,7 +28,7 @@ class Brief:
     `prompt_tokens` and `completion_tokens` are sums over the model's answers that reported them,
     `reported` how many did; the judge's are not the model's. `unparsed` is the beginning of what
     nothing could be read from: the answer, or the judge's verdict on it. `pulses` are the
-    times of the model's streamed answers.
+    times of the model's streamed answers, `thinking` how much of the answers was thinking.
     """
 
     item: str
@@ -43,6 +45,7 @@ class Brief:
     reported: int = 0
     unparsed: str | None = None
     pulses: tuple[Pulse, ...] = ()
+    thinking: Thinking | None = None
 
     @property
     def key(self) -> tuple[str, int]:
@@ -88,6 +91,7 @@ def brief_of(record: Record, lean: Lean | None = None) -> Brief:
         len(usages),
         _unparsed(record) if record.outcome == "unparsed" else None,
         tuple(each for each in pulses if each is not None),
+        thinking_of(each for each, _ in answers),
     )
 
 
@@ -126,4 +130,6 @@ def _unparsed(record: Record) -> str | None:
 def _beginning(completion: Completion | None) -> str | None:
     if completion is None:
         return None
-    return " ".join(completion.text.split())[:SHOWN_CHARACTERS] or "(nothing)"
+    answer = answer_of(completion.text)
+    nothing = "(nothing after the thinking)" if answer.thinking_removed else "(nothing)"
+    return " ".join(answer.text.split())[:SHOWN_CHARACTERS] or nothing

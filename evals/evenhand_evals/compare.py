@@ -4,26 +4,27 @@ The pairing is by item: an item counts where both runs scored it at least once, 
 its repeats. Items that failed in either run are left out and counted, never taken as wrong.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from evenhand_evals.errors import NotComparable
 from evenhand_evals.manifest import DecodingFacts, Manifest
-from evenhand_evals.results import RunData, item_values
+from evenhand_evals.paired_scores import Found, compare_pairs, pair
+from evenhand_evals.results import RunData
 from evenhand_evals.settings import canonical
-from evenhand_evals.stats.intervals import Interval, mean
-from evenhand_evals.stats.paired import (
-    Discordance,
-    TestResult,
-    bootstrap,
-    detectable,
-    mcnemar,
-    newcombe,
-    permutation,
+from evenhand_evals.stats.paired import Discordance
+from evenhand_evals.stats.verdict import (
+    SIGNIFICANCE,
+    Band,
+    format_plain,
+    plain_verdict,
+    verdict,
 )
-from evenhand_evals.stats.verdict import SIGNIFICANCE, Band, verdict
 from evenhand_evals.types import Estimate
+
+Unit = Literal["points", "plain"]
+"""In percentage points, or in the metric's own unit."""
 
 POINT = 0.01
 
@@ -67,18 +68,21 @@ class Side:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Run A against run B; differences are A minus B in percentage points.
+    """Run A against run B by their headline, `metric`; differences are A minus B, in `unit`.
 
     `items` are paired; `left_out` are those that failed or are missing in a run. `discordant`
     counts the items on which the runs differ; `table` splits them where every item is plainly right
     or wrong. `interval` names how `low` and `high` were made; "none" says that they are only the
-    difference itself. `detectable` is the smallest true
-    difference that these items would show four times out of five. `parameters` are the decoding
-    parameters that differ, and `warnings` sentences that belong above the verdict.
+    difference itself. `detectable` is the smallest true difference that these items would show four
+    times out of five, None where nothing varies. `band` is None for a unit without bands.
+    `parameters` are the decoding parameters that differ, and `warnings` sentences that belong above
+    the verdict.
     """
 
     task: str
     metric: str
+    unit: Unit
+    lower_is_better: bool
     a: Side
     b: Side
     items: int
@@ -93,13 +97,17 @@ class Comparison:
     mid_p: float | None
     test: str
     draws: int | None
-    detectable: float
-    band: Band
+    detectable: float | None
+    band: Band | None
     significant: bool
     verdict: str
     notes: tuple[str, ...]
     parameters: tuple[SettingDifference, ...]
     warnings: tuple[str, ...]
+
+    def text(self, difference: float) -> str:
+        """Write a difference, in its unit, with its sign."""
+        return f"{difference:+.1f}" if self.unit == "points" else format_plain(difference)
 
     def document(self) -> dict[str, Any]:
         """Give the JSON document that `evenhand eval compare --json` prints.
@@ -179,22 +187,6 @@ def _check(a: Manifest, b: Manifest, *, force: bool) -> tuple[str, ...]:
     return tuple(f"compared with --force although they differ: {each}" for each in differences)
 
 
-def _tabulate(a: Sequence[float], b: Sequence[float]) -> Discordance:
-    pairs = list(zip(a, b, strict=True))
-    return Discordance(
-        both=sum(one == 1 and two == 1 for one, two in pairs),
-        only_a=sum(one > two for one, two in pairs),
-        only_b=sum(two > one for one, two in pairs),
-        neither=sum(one == 0 and two == 0 for one, two in pairs),
-    )
-
-
-def _side(run: RunData, label: str, values: Mapping[str, Sequence[float]]) -> Side:
-    interval = mean(list(values.values()))
-    score = Estimate.of(interval, len(values))
-    return Side(label, str(run.path), run.manifest.sent_model, score)
-
-
 def _labels(a: RunData, b: RunData) -> tuple[str, str]:
     """Give each run's name, with as many of the folders above it as tell the two apart."""
     parts_a, parts_b = a.path.resolve().parts, b.path.resolve().parts
@@ -202,42 +194,6 @@ def _labels(a: RunData, b: RunData) -> tuple[str, str]:
         if parts_a[-count:] != parts_b[-count:]:
             return "/".join(parts_a[-count:]), "/".join(parts_b[-count:])
     return str(a.path), str(b.path)
-
-
-@dataclass(frozen=True, slots=True)
-class _Pairs:
-    """The values of the items that both runs scored, in one order, and the number of others."""
-
-    a: Mapping[str, Sequence[float]]
-    b: Mapping[str, Sequence[float]]
-    left_out: int
-
-    @property
-    def plain(self) -> bool:
-        """Whether every item is simply right or wrong, once, in each run."""
-        lists = (*self.a.values(), *self.b.values())
-        return all(len(each) == 1 and each[0] in (0, 1) for each in lists)
-
-    @property
-    def means(self) -> tuple[list[float], list[float]]:
-        """The mean of each item over its repeats, in run A and in run B."""
-        a, b = ([sum(each) / len(each) for each in side.values()] for side in (self.a, self.b))
-        return a, b
-
-
-def _pair(a: RunData, b: RunData) -> _Pairs:
-    values_a, values_b = item_values(a.records), item_values(b.records)
-    shared = sorted(values_a.keys() & values_b.keys())
-    if not shared:
-        raise NotComparable(
-            f"{a.path} and {b.path} share no item that both scored; compare runs of the same items"
-        )
-    asked = {record.item for record in (*a.records, *b.records)}
-    return _Pairs(
-        {item: values_a[item] for item in shared},
-        {item: values_b[item] for item in shared},
-        len(asked) - len(shared),
-    )
 
 
 def _kept(run: RunData, name: str, other: RunData, other_name: str) -> tuple[str, ...]:
@@ -257,25 +213,24 @@ def _kept(run: RunData, name: str, other: RunData, other_name: str) -> tuple[str
     return (said,)
 
 
-def _test(pairs: _Pairs, seed: int) -> tuple[Discordance | None, Interval, TestResult]:
-    a, b = pairs.means
-    if pairs.plain:
-        table = _tabulate(a, b)
-        return table, newcombe(table), mcnemar(table.only_a, table.only_b)
-    differences = [one - two for one, two in zip(a, b, strict=True)]
-    return None, bootstrap(differences, seed=seed), permutation(differences, seed=seed)
-
-
-def _notes(interval: Interval, p: float, smallest: float, items: int) -> tuple[str, ...]:
+def _notes(found: Found, unit: Unit, items: int) -> tuple[str, ...]:
+    interval, smallest = found.compared.interval, found.compared.detectable
     notes = []
     if interval.method == "none":
         notes.append("there is no interval: these items do not vary, or are one only")
-    elif (interval.low <= 0 <= interval.high) == (p < SIGNIFICANCE):
+    elif (interval.low <= 0 <= interval.high) == (found.compared.test.p < SIGNIFICANCE):
         notes.append(
             "a borderline case: interval and test do not agree about zero; the test decides, "
             "since it does not reject more often than it says"
         )
-    if smallest > POINT:
+    if unit == "plain":
+        if smallest is not None:
+            size = format_plain(smallest).removeprefix("+")
+            notes.append(
+                f"{items} items show a true difference of {size} or more four times out of five"
+            )
+        return tuple(notes)
+    if smallest is not None and smallest > POINT:
         notes.append(
             f"{items} items show a true difference of {100 * smallest:.1f} points or more four "
             "times out of five; a difference of 1 point is too small to be seen with them"
@@ -286,10 +241,11 @@ def _notes(interval: Interval, p: float, smallest: float, items: int) -> tuple[s
 
 
 def compare_runs(a: RunData, b: RunData, *, seed: int = 0, force: bool = False) -> Comparison:
-    """Compare two runs of the same task on the same data.
+    """Compare two runs of the same task on the same data by their headline.
 
     Where every item has one plain verdict in each run, the test is McNemar's and the interval
-    Newcombe's; with repeats or graded scores, a sign-flip permutation test and a bootstrap.
+    Newcombe's; with repeats or graded scores, a sign-flip permutation test and a bootstrap. A
+    headline that is not the mean of the items' values is tested itself (`stats/whole.py`).
 
     Raises:
         NotComparable: the runs are of different tasks or data (and not `force`), or share no item
@@ -297,34 +253,46 @@ def compare_runs(a: RunData, b: RunData, *, seed: int = 0, force: bool = False) 
 
     """
     warnings = _check(a.manifest, b.manifest, force=force)
-    pairs = _pair(a, b)
-    table, interval, test = _test(pairs, seed)
-    differences = [one - two for one, two in zip(*pairs.means, strict=True)]
-    smallest = detectable(differences)
+    pairs = pair(a, b)
+    score_a, score_b = pairs.headlines
+    found = compare_pairs(pairs, seed)
+    interval, test, smallest = (
+        found.compared.interval,
+        found.compared.test,
+        found.compared.detectable,
+    )
+    unit: Unit = "points" if score_a.unit == "share" else "plain"
+    scale = 100.0 if unit == "points" else 1.0
     name_a, name_b = _labels(a, b)
-    said = verdict(100 * interval.value, test.p, name_a, name_b)
+    if unit == "points":
+        said = verdict(scale * interval.value, test.p, name_a, name_b)
+    else:
+        lower = found.lower_is_better
+        said = plain_verdict(interval.value, test.p, name_a, name_b, lower_is_better=lower)
     return Comparison(
         task=a.manifest.task.name,
         metric=a.manifest.task.headline,
-        a=_side(a, name_a, pairs.a),
-        b=_side(b, name_b, pairs.b),
-        items=len(differences),
+        unit=unit,
+        lower_is_better=found.lower_is_better,
+        a=Side(name_a, str(a.path), a.manifest.sent_model, score_a),
+        b=Side(name_b, str(b.path), b.manifest.sent_model, score_b),
+        items=pairs.items,
         left_out=pairs.left_out,
-        discordant=sum(each != 0 for each in differences),
-        table=table,
-        difference=100 * interval.value,
-        low=100 * interval.low,
-        high=100 * interval.high,
+        discordant=found.compared.discordant,
+        table=found.table,
+        difference=scale * interval.value,
+        low=scale * interval.low,
+        high=scale * interval.high,
         interval=interval.method,
         p=test.p,
         mid_p=test.mid_p,
         test=test.test,
         draws=test.draws,
-        detectable=100 * smallest,
+        detectable=None if smallest is None else scale * smallest,
         band=said.band,
         significant=said.significant,
         verdict=said.text,
-        notes=_notes(interval, test.p, smallest, len(differences)),
+        notes=_notes(found, unit, pairs.items),
         parameters=setting_differences(a.manifest.decoding, b.manifest.decoding),
         warnings=(*warnings, *_kept(a, name_a, b, name_b), *_kept(b, name_b, a, name_a)),
     )

@@ -5,6 +5,7 @@
     │   ├── DataError        a data set cannot be found or read
     │   ├── RunExists        the output folder already holds a run
     │   ├── RunDiffers       `--resume` was asked for a run of something else
+    │   ├── Unaskable        this model, or its endpoint, has no way to answer the task
     │   └── NotComparable    two runs are not of the same items
     ├── RunUnreadable        a run's files are missing or damaged (exit code 2)
     ├── AnswerUnreadable     an answer that is none; the runner makes it the outcome `failed`
@@ -37,6 +38,13 @@ class RunExists(UsageError):
 
 class RunDiffers(UsageError):
     """The run to resume is not the run that was asked for."""
+
+
+class Unaskable(UsageError):
+    """The model or its endpoint cannot be asked this task: no room, no images, another interface.
+
+    Another model could be, so that a suite leaves the task out and goes on.
+    """
 
 
 class NotComparable(UsageError):

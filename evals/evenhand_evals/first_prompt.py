@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from evenhand_evals.endpoint.asking import PREFILL
+from evenhand_evals.endpoint.facts import route_of
+from evenhand_evals.endpoint.idle import acting
+from evenhand_evals.endpoint.interface import check_written
 from evenhand_evals.endpoint.templates import template_of
 from evenhand_evals.run import load_data, order
 from evenhand_evals.settings import RunSettings, Target, api_key, decide
@@ -60,9 +63,10 @@ def first_prompt(task: Task, settings: RunSettings) -> FirstPrompt:
     """Load a task's data and give the prompt of the item that a run asks first.
 
     Raises:
-        UsageError: the data or the settings do not fit.
+        UsageError: the data or the settings do not fit, or no prompt can hold what is asked.
 
     """
+    settings, _ = acting(task, settings)
     dataset = load_data(task, settings)
     sample = order(dataset.samples, settings.seed)[0]
     return shown_prompt(sample.id, sample.first, settings.target, task.max_tokens)
@@ -70,6 +74,7 @@ def first_prompt(task: Task, settings: RunSettings) -> FirstPrompt:
 
 def shown_prompt(item: str, ask: Ask, target: Target, budget: int) -> FirstPrompt:
     """Give how an ask looks to a model at an endpoint."""
+    check_written(ask, target)
     decoding = decide(target.profile, target.parameters, budget)
     asked = Asked(target.base_url, target.model, api_key(target.key_variable))
     messages = ask.messages if isinstance(ask, Chat) else ()
@@ -81,7 +86,7 @@ def shown_prompt(item: str, ask: Ask, target: Target, budget: int) -> FirstPromp
         tokens = tokenise(asked.root, target.model, text)
     return FirstPrompt(
         item,
-        "likelihood" if isinstance(ask, Likelihood) else _interface(ask, target),
+        "likelihood" if isinstance(ask, Likelihood) else route_of(ask, target),
         messages,
         text,
         told_by,
@@ -92,19 +97,13 @@ def shown_prompt(item: str, ask: Ask, target: Target, budget: int) -> FirstPromp
     )
 
 
-def _interface(ask: Ask, target: Target) -> str:
-    if isinstance(ask, Text):
-        return "chat" if target.interface == "chat" else "completions"
-    return "chat" if template_of(target.template, target.interface) is None else "completions"
-
-
 def _text(ask: Ask, target: Target, asked: Asked) -> tuple[str | None, str, Sequence[int] | None]:
     if isinstance(ask, Likelihood):
         return ask.context, "the task", None
     if isinstance(ask, Text):
         if target.interface != "chat":
             return ask.prompt, "the task", None
-        ask = Chat((Message("user", ask.prompt),))
+        return _served(Chat((Message("user", ask.prompt),)), target, asked)
     template = template_of(target.template, target.interface)
     if template is not None:
         name = target.template if target.template != "served" else "plain"

@@ -79,9 +79,10 @@ class DecodingFacts:
 
     `requested` holds the parameters that each request carried, by name; what is not in it was not
     sent. `by_task` names those of them that the task's budget set, not the user. `profile` is the
-    profile asked for; `record` is the decoding record of the first request: the proxy's answer to
-    `POST /v1/decoding/explain`, or what was resolved here for an engine without a proxy, None where
-    nothing is known of the engine: then what it used is unknown.
+    profile asked for; `record` is the decoding record of the first request, with the task's
+    constraint where it has one: the proxy's answer to `POST /v1/decoding/explain`, or what was
+    resolved here for an engine without a proxy, None where nothing is known of the engine: then
+    what it used is unknown.
     """
 
     requested: Mapping[str, Any]

@@ -3,18 +3,21 @@
 import sys
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Protocol, TextIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from evenhand_evals.brief import Brief
+from evenhand_evals.headlines import item_values, mean_of
 from evenhand_evals.log import Record
-from evenhand_evals.results import headline_of, item_values
-from evenhand_evals.types import Estimate
+from evenhand_evals.types import Estimate, Task
+from evenhand_evals.whole_headlines import whole_headline
 
 REFRESH = 0.25
 STEPS = 10
+SCORE = "score"
 
 
 class Reporter(Protocol):
@@ -45,10 +48,14 @@ def format_score(score: Estimate | None) -> str:
 
 
 class _Tally:
-    """The scores so far, what was there before this session, and the speed of this session."""
+    """The scores so far, what was there before this session, and the speed of this session.
 
-    def __init__(self, planned: int, earlier: Sequence[Brief]) -> None:
+    `named` is what the mean of the items' values is called.
+    """
+
+    def __init__(self, planned: int, earlier: Sequence[Brief], named: str) -> None:
         self.planned = planned
+        self._named = named
         self.done = len(earlier)
         self._values = item_values(earlier)
         self._failed = sum(each.outcome == "failed" for each in earlier)
@@ -67,16 +74,23 @@ class _Tally:
         return self._fresh / max(time.monotonic() - self._begun, 1e-9)
 
     def line(self) -> str:
-        found = headline_of(self._values.values())
-        score = f"score {format_score(found)}" if found else format_score(None)
+        found = mean_of(self._values.values())
+        score = f"{self._named} {format_score(found)}" if found else format_score(None)
         return f"{self.rate:.1f}/s, {score}, {self._failed} failed"
 
 
 class BarReporter:
     """A progress bar with rate, running score and its interval, failures and time left."""
 
-    def __init__(self, title: str, planned: int, earlier: Sequence[Brief], console: Console):
-        self._tally = _Tally(planned, earlier)
+    def __init__(
+        self,
+        title: str,
+        planned: int,
+        earlier: Sequence[Brief],
+        console: Console,
+        named: str = SCORE,
+    ) -> None:
+        self._tally = _Tally(planned, earlier, named)
         self._next = 0.0
         self._bar = Progress(
             TextColumn("{task.description}"),
@@ -115,9 +129,16 @@ class BarReporter:
 class LineReporter:
     """A plain line at every tenth of a run, for logs and pipes."""
 
-    def __init__(self, title: str, planned: int, earlier: Sequence[Brief], stream: TextIO):
+    def __init__(
+        self,
+        title: str,
+        planned: int,
+        earlier: Sequence[Brief],
+        stream: TextIO,
+        named: str = SCORE,
+    ) -> None:
         self._title = title
-        self._tally = _Tally(planned, earlier)
+        self._tally = _Tally(planned, earlier, named)
         self._stream = stream
         self._shown = self._step
 
@@ -142,9 +163,19 @@ class LineReporter:
         return self._tally.done * STEPS // max(self._tally.planned, 1)
 
 
-def reporter(title: str, planned: int, earlier: Sequence[Brief]) -> Reporter:
+def reporter(title: str, planned: int, earlier: Sequence[Brief], named: str = SCORE) -> Reporter:
     """Give the reporter that fits standard error."""
     console = Console(stderr=True)
     if console.is_terminal:
-        return BarReporter(title, planned, earlier, console)
-    return LineReporter(title, planned, earlier, sys.stderr)
+        return BarReporter(title, planned, earlier, console, named)
+    return LineReporter(title, planned, earlier, sys.stderr, named)
+
+
+def reporting_of(task: Task) -> Reporting:
+    """Give what reports a task's runs: "score" is its headline, or another mean stands there.
+
+    A headline that is not the mean of the items' values is not known before the end, so what they
+    are the values of stands there by its name.
+    """
+    whole = whole_headline(task)
+    return partial(reporter, named=f"mean {whole.item_value}" if whole else SCORE)

@@ -1,33 +1,26 @@
 """What a run came to, computed from its log, and a whole run read back from its folder."""
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import orjson
 
-from evenhand_evals.aggregates import AGGREGATES
 from evenhand_evals.brief import Brief, brief_of, read_briefs
+from evenhand_evals.headlines import Bounds, bounds, headline, scored_items, whole_metrics
 from evenhand_evals.latency import Latency, latency
 from evenhand_evals.log import LOG_NAME, Record, read_log
 from evenhand_evals.manifest import Manifest, read_manifest
 from evenhand_evals.overviews import OVERVIEWS, Overview
 from evenhand_evals.stats.intervals import mean, ratio
-from evenhand_evals.types import OUTCOMES, Estimate, Outcome, Score, ScoredItem
+from evenhand_evals.thinking import Thinking, all_thinking
+from evenhand_evals.types import OUTCOMES, Estimate, Outcome
 
 RESULT_NAME = "result.json"
 SHOWN_ANSWERS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """The headline score if every failed sample had been wrong, and if it had been right."""
-
-    worst: float
-    best: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +39,15 @@ class Result:
     `score` is the headline metric, None if no sample could be scored; `metrics` holds it and every
     other metric by name, `groups` the headline for each group of items. `outcomes` counts samples
     (items times repeats), all six kinds always present; `samples` is how many the log holds and
-    `planned` how many the whole run has. `bounds` is None when nothing failed. `duration` is the
-    time in seconds in which at least one request was under way. `fingerprints` are the decoding
+    `planned` how many the whole run has. `bounds` is None when nothing failed, and for a headline
+    to which a failed sample could do anything (BLEU, perplexities). `duration` is the time in
+    seconds in which at least one request was under way. `fingerprints` are the decoding
     fingerprints seen, by repeat; more than one for a repeat means that the endpoint did not decode
     all samples alike. `unparsed_answers` are the commonest beginnings of answers that nothing could
     be read from, with how often each came. `warnings` are sentences for the reader.
     `overview` is the task's own table, None where it has none; `latency` is how fast streamed
-    answers came, None where none did.
+    answers came, None where none did; `thinking` how much of the answers was thinking, None where
+    nothing was.
     """
 
     headline: str
@@ -72,6 +67,7 @@ class Result:
     warnings: tuple[str, ...] = ()
     overview: Overview | None = None
     latency: Latency | None = None
+    thinking: Thinking | None = None
 
 
 @dataclass(frozen=True)
@@ -100,37 +96,6 @@ class RunData:
     def label(self) -> str:
         """A short name for tables: the name of the run's folder."""
         return self.path.resolve().name
-
-
-class Judged(Protocol):
-    """A sample with its verdict: a record, or a brief of one."""
-
-    @property
-    def item(self) -> str:
-        """The item's id."""
-
-    @property
-    def score(self) -> Score | None:
-        """The score, None where there is none."""
-
-
-def item_values(records: Iterable[Judged]) -> dict[str, list[float]]:
-    """Give the headline values of each item, one for each repeat that could be scored."""
-    values: dict[str, list[float]] = defaultdict(list)
-    for record in records:
-        if record.score is not None:
-            values[record.item].append(record.score.value)
-    return dict(values)
-
-
-def headline(records: Iterable[Judged]) -> Estimate | None:
-    """Give the headline score of some samples, or None if none of them was scored."""
-    return headline_of(item_values(records).values())
-
-
-def headline_of(values: Collection[Sequence[float]]) -> Estimate | None:
-    """Give the headline score from the values of each item, or None if there are none."""
-    return Estimate.of(mean(list(values)), len(values)) if values else None
 
 
 def _named_means(records: Sequence[Brief]) -> dict[str, Estimate]:
@@ -163,17 +128,6 @@ def _named_ratios(records: Sequence[Brief]) -> dict[str, Estimate]:
     return estimates
 
 
-def _bounds(records: Sequence[Brief]) -> Bounds | None:
-    if all(record.score is not None for record in records):
-        return None
-    worst: dict[str, list[float]] = defaultdict(list)
-    best: dict[str, list[float]] = defaultdict(list)
-    for record in records:
-        worst[record.item].append(record.score.value if record.score else 0.0)
-        best[record.item].append(record.score.value if record.score else 1.0)
-    return Bounds(mean(list(worst.values())).value, mean(list(best.values())).value)
-
-
 def _tokens(records: Sequence[Brief]) -> Tokens:
     return Tokens(
         sum(record.prompt_tokens for record in records),
@@ -196,7 +150,7 @@ def _groups(manifest: Manifest, records: Sequence[Brief]) -> dict[str, Estimate]
         if record.group is not None:
             members[record.group].append(record)
     estimates = {
-        name: _whole(manifest, group).get(manifest.task.headline) or headline(group)
+        name: headline(manifest.task, scored_items(group))
         for name, group in sorted(members.items())
     }
     return {name: each for name, each in estimates.items() if each is not None}
@@ -248,12 +202,14 @@ def _warnings(
     samples: int,
     planned: int,
     cached: int,
+    *,
+    bounded: bool,
 ) -> tuple[str, ...]:
     lines = []
     if outcomes["failed"]:
         lines.append(
-            f"{outcomes['failed']} of {samples} samples failed and are in no score: "
-            "the bounds say what they could change"
+            f"{outcomes['failed']} of {samples} samples failed and are in no score"
+            + (": the bounds say what they could change" if bounded else "")
         )
     if outcomes["truncated"]:
         lines.append(
@@ -287,17 +243,6 @@ def _timed(manifest: Manifest, times: Latency | None, cached: int) -> tuple[str,
     return (f"{TIMES_OF} {timed} answers: {why}",)
 
 
-def _whole(manifest: Manifest, records: Sequence[Brief]) -> Mapping[str, Estimate]:
-    """Give the metrics that only the whole set has."""
-    scored = [
-        ScoredItem(record.item, record.repeat, record.group, record.score)
-        for record in records
-        if record.score is not None
-    ]
-    name = manifest.task.aggregate
-    return AGGREGATES[name](scored) if name is not None and scored else {}
-
-
 def summarise(manifest: Manifest, records: Iterable[Record]) -> Result:
     """Compute the result of a run, finished or not, from its manifest and its records."""
     return sum_up(manifest, tuple(brief_of(record) for record in records))
@@ -307,8 +252,10 @@ def sum_up(manifest: Manifest, records: Sequence[Brief]) -> Result:
     """Compute the result of a run, finished or not, from its manifest and what is needed of it."""
     counted = Counter(record.outcome for record in records)
     outcomes: dict[Outcome, int] = {outcome: counted[outcome] for outcome in OUTCOMES}
-    whole = _whole(manifest, records)
-    score = whole.get(manifest.task.headline) or headline(records)
+    scored = scored_items(records)
+    whole = whole_metrics(manifest.task, scored)
+    score = whole.get(manifest.task.headline) or headline(manifest.task, scored)
+    bounded = bounds(manifest.task, records, score)
     metrics = {manifest.task.headline: score} if score else {}
     fingerprints = _fingerprints(records)
     table = OVERVIEWS.get(manifest.task.aggregate or "")
@@ -326,7 +273,7 @@ def sum_up(manifest: Manifest, records: Sequence[Brief]) -> Result:
         complete=len(records) >= manifest.planned,
         tokens=_tokens(records),
         duration=_busy(records),
-        bounds=_bounds(records),
+        bounds=bounded,
         groups=_groups(manifest, records),
         fingerprints=fingerprints,
         unparsed_answers=_unparsed_answers(records),
@@ -340,11 +287,13 @@ def sum_up(manifest: Manifest, records: Sequence[Brief]) -> Result:
                 len(records),
                 manifest.planned,
                 cached,
+                bounded=bounded is not None,
             ),
             *_timed(manifest, times, cached),
         ),
         overview=overview,
         latency=times,
+        thinking=all_thinking(record.thinking for record in records),
     )
 
 

@@ -21,7 +21,9 @@ from typing import Any, Final
 from evenhand_evals.brief import Brief, read_briefs
 from evenhand_evals.cache import Cache
 from evenhand_evals.endpoint.engine import root_of
-from evenhand_evals.endpoint.interface import check_interface
+from evenhand_evals.endpoint.fields import check_fields, telling
+from evenhand_evals.endpoint.idle import acting
+from evenhand_evals.endpoint.interface import check_interface, check_written
 from evenhand_evals.endpoint.speaker import Speaker, speaker
 from evenhand_evals.engine_memory import PROXIED, EngineMemory, watching
 from evenhand_evals.errors import DataError, RunDiffers, RunExists, UsageError
@@ -40,11 +42,11 @@ from evenhand_evals.manifest import (
     versions,
     write_manifest,
 )
-from evenhand_evals.progress import Reporting, reporter
+from evenhand_evals.progress import Reporting, reporting_of
 from evenhand_evals.results import RESULT_NAME, RunData, load_run, write_result
 from evenhand_evals.session import Job, Session, Streak
 from evenhand_evals.settings import RunSettings, api_key, check_options
-from evenhand_evals.types import Chat, Dataset, Message, Sample, Task
+from evenhand_evals.types import Chat, Dataset, DataSource, Message, Sample, Task
 
 JUDGE_TOKENS: Final = 2048
 """The token budget of a judge's answer, unless the user sets another."""
@@ -68,15 +70,15 @@ def plan(samples: Sequence[Sample], *, seed: int, limit: int | None, repeats: in
     return [(sample, repeat) for repeat in range(repeats) for sample in chosen]
 
 
-def load_data(task: Task, settings: RunSettings) -> Dataset:
-    """Load a task's data and check that it can be run.
+def load_data(task: Task, settings: RunSettings, source: DataSource | None = None) -> Dataset:
+    """Load a task's data, from where the settings say if not told, and check that it can be run.
 
     Raises:
         DataError: the data set is empty, or two of its items share an id.
 
     """
     check_options(task, settings.options)
-    dataset = task.load(settings.source)
+    dataset = task.load(source or settings.source)
     if not dataset.samples:
         raise DataError(f"{dataset.source} holds no items; name another data set with --data")
     ids: set[str] = set()
@@ -243,7 +245,7 @@ async def run_task(
     settings: RunSettings,
     *,
     backoff: Backoff | None = None,
-    reporting: Reporting = reporter,
+    reporting: Reporting | None = None,
 ) -> RunData:
     """Run a task, or go on with a run, and give what it came to.
 
@@ -262,7 +264,8 @@ async def run_task(
         raise UsageError(f"{task.name} needs a judge; name one with --judge-url and --judge-model")
     pace = _pace(settings.concurrency)
     async with AsyncExitStack() as stack:
-        session, manifest, todo = await _open(stack, task, settings, backoff, pace, reporting)
+        report = reporting or reporting_of(task)
+        session, manifest, todo = await _open(stack, task, settings, backoff, pace, report)
         try:
             manifest = await _ask(session, manifest, todo, settings, pace)
             write_manifest(settings.out, replace(manifest, finished_at=now()))
@@ -317,21 +320,26 @@ async def _open(
     reporting: Reporting,
 ) -> tuple[Session, Manifest, list[Job]]:
     """Load the data, ask the endpoint about itself, and give what is left to be done."""
+    settings, idle = acting(task, settings)
     dataset = await asyncio.to_thread(load_data, task, settings)
     jobs = plan(dataset.samples, seed=settings.seed, limit=settings.limit, repeats=settings.repeats)
     cache = stack.enter_context(Cache(settings.cache)) if settings.cache else None
-    first = jobs[0][0].first
+    target = settings.target
+    for sample, _ in jobs:
+        check_written(sample.first, target)
+    first = telling(task, jobs[0][0], dataset.options)
     model = await stack.enter_async_context(
-        speaker(settings.target, first, task.max_tokens, backoff=backoff, pace=pace, cache=cache)
+        speaker(target, first, task.max_tokens, backoff=backoff, pace=pace, cache=cache)
     )
     note = await check_interface(task, model)
+    check_fields(task, first, dataset.options, model)
     judge = None
     if task.judged and settings.judge is not None:
         judge = await stack.enter_async_context(
             speaker(settings.judge, _JUDGED, JUDGE_TOKENS, backoff=backoff, cache=cache)
         )
     asked = build_manifest(task, dataset, settings, model, judge)
-    asked = replace(asked, notes=(note,) if note else ())
+    asked = replace(asked, notes=(*idle, *((note,) if note else ())))
     manifest, earlier = _settle(asked, settings.out)
     for each in (model, judge) if judge else (model,):
         each.client.origin = each.root.origin = _origin(manifest)

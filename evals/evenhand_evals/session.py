@@ -9,7 +9,7 @@ from functools import partial
 from evenhand_evals.endpoint.asking import interview
 from evenhand_evals.endpoint.facts import NO_ROUTE
 from evenhand_evals.endpoint.speaker import Speaker
-from evenhand_evals.errors import AnswerUnreadable, EndpointError, EvalError, UsageError
+from evenhand_evals.errors import AnswerUnreadable, EndpointError, EvalError, Unaskable
 from evenhand_evals.http.client import REJECTED, Exchange
 from evenhand_evals.judge import verdict
 from evenhand_evals.log import LogWriter, Record
@@ -49,12 +49,12 @@ class Streak:
 
         Raises:
             EndpointError: that was one too many, or the endpoint has no such path.
-            UsageError: the model was sent images, and takes none.
+            Unaskable: the model was sent images, and takes none.
 
         """
         if exchange.failure is not None and unseeing(exchange.answer.body):
             self.hopeless = not self._answered
-            raise UsageError(
+            raise Unaskable(
                 f"{named.model}: the model takes no images: {exchange.failure}; "
                 "choose a model that sees, or a task without images"
             )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -258,23 +259,31 @@ def normalise_url(text: str, named: Named = BY_OPTIONS) -> str:
     """Give the base URL of the API: `/v1` is added where the URL has no path.
 
     Raises:
-        UsageError: it is no http or https URL.
+        UsageError: it is no http or https URL, or holds a user or a key.
 
     """
     scheme, separator, rest = text.strip().partition("://")
     host, _, path = rest.partition("/")
-    if not separator or scheme not in ("http", "https") or not host:
-        raise UsageError(
-            f"{named.base_url}: {text!r} is not an http or https URL; "
-            "write it as in http://127.0.0.1:8000/v1"
-        )
-    if "@" in host:
+    if "@" in (host or scheme):
         raise UsageError(
             f"{named.base_url}: a user or key inside the URL would be recorded; "
             f"put the key into an environment variable and name it with {named.key}"
         )
+    if not separator or scheme not in ("http", "https") or not _is_authority(host):
+        raise UsageError(
+            f"{named.base_url}: {text!r} is not an http or https URL with a host and, perhaps, a "
+            "port from 1 to 65535; write it as in http://127.0.0.1:8000/v1"
+        )
     path = path.strip("/")
     return f"{scheme}://{host}/{path or 'v1'}"
+
+
+def _is_authority(text: str) -> bool:
+    try:
+        parts = urlsplit(f"//{text}")
+        return bool(parts.hostname) and parts.port != 0 and not parts.query and not parts.fragment
+    except ValueError:
+        return False
 
 
 def _check_sendable(name: str, value: Any, repeats: int) -> None:
@@ -305,6 +314,11 @@ def parse_settings(texts: Sequence[str], repeats: int = 1) -> dict[str, Any]:
         if any(canonical(name) == canonical(other) for other in parameters):
             raise UsageError(f"--set {text}: {canonical(name)!r} is set twice; keep one of the two")
         _check_sendable(name, value, repeats)
+        if canonical(name) == "n" and value not in (None, 1):
+            raise UsageError(
+                f"--set {text}: only the first of several answers would be read; "
+                "to ask more than once give --repeats"
+            )
         parameters[name] = value
     nested(parameters)
     try:

@@ -22,6 +22,7 @@ class Transcript:
         self._sample, self._repeat = sample, repeat
         self._steps: list[Step] = []
         self._shown: Exchange | None = None
+        self._fingerprint: str | None = None
         self._cached = True
         self._tokens: list[Any] = []
 
@@ -34,6 +35,10 @@ class Transcript:
             self._shown = exchange
         self._cached = self._cached and exchange.cached
         answer = exchange.answer
+        # what measures sends parameters of its own with each token: their fingerprint says nothing
+        fingerprint = None if outgoing.measures else answer.fingerprint
+        if not outgoing.judge:
+            self._fingerprint = fingerprint
         self._steps.append(
             Step(
                 outgoing.path,
@@ -44,7 +49,7 @@ class Transcript:
                 exchange.duration,
                 exchange.attempts,
                 answer.request_id,
-                answer.fingerprint,
+                fingerprint,
                 outgoing.judge,
             )
         )
@@ -83,7 +88,7 @@ class Transcript:
             duration=last.started + last.duration - started,
             attempts=shown.attempts,
             request_id=answer.request_id,
-            fingerprint=answer.fingerprint,
+            fingerprint=self._fingerprint,
             cached=self._cached,
             steps=tuple(self._steps) if len(self._steps) > 1 else (),
         )

@@ -108,10 +108,14 @@ class Sample:
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one answer as the endpoint reported them; None where it said nothing."""
+    """Tokens of one answer as the endpoint reported them; None where it said nothing.
+
+    `reasoning_tokens` are those of the completion's tokens that were thinking.
+    """
 
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
+    reasoning_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,13 +144,15 @@ class Likelihoods:
 
     `logprobs` are sums of natural logarithms over the continuation's tokens, `tokens` how many
     these are, `greedy` whether each was the likeliest (None where the engine does not tell).
-    `alone` holds the logarithm of each of the continuation's tokens.
+    `alone` holds the logarithm of each of the continuation's tokens. `unscored` is how many tokens
+    of it have nothing before them, so that no logarithm can be told; `tokens` leaves them out.
     """
 
     logprobs: tuple[float, ...]
     tokens: tuple[int, ...]
     greedy: tuple[bool | None, ...]
     alone: tuple[tuple[float, ...], ...] = ()
+    unscored: tuple[int, ...] = ()
 
 
 Reply = Completion | Likelihoods
@@ -157,7 +163,8 @@ class Score:
     """A scorer's verdict on one completion.
 
     `outcome` is never "failed": only the runner knows of requests without an answer. `value` is
-    the item's share of the headline metric, 0..1. `metrics` are further named metrics of the item,
+    the item's share of the headline metric, 0..1; where the headline is not the mean of these,
+    `whole_headlines.py` says what it is. `metrics` are further named metrics of the item,
     averaged over items: a bool is a verdict, a number a mark on a scale. `counts` are (passed,
     total) pairs, pooled over items. `data` is what a metric of the whole set needs of the item
     (`Task.aggregate`), made of JSON values.
@@ -273,6 +280,17 @@ def _of_several(sample: Sample, completion: Completion) -> Score:
 
 
 @dataclass(frozen=True, slots=True)
+class Constraint:
+    """What holds a task's answers to a form, where its headline is what that does to them.
+
+    `option` is the task's option that chooses one of `ways`, each the fields that ask for it.
+    """
+
+    option: str
+    ways: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """One benchmark.
 
@@ -287,7 +305,8 @@ class Task:
     template.
     `options` are the names that `--task-set` may set, each with what it does. `stages` names the
     metadata by whose values, smallest first, items are asked: none of the next before the last is
-    answered, so that the engine's memory can be told apart (`engine_memory.py`).
+    answered, so that the engine's memory can be told apart (`engine_memory.py`). Without its
+    `constraint` the headline says nothing: where the engine is known to drop it, nothing is asked.
     """
 
     name: str
@@ -307,3 +326,4 @@ class Task:
     bare: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
     stages: str | None = None
+    constraint: Constraint | None = None

@@ -142,9 +142,17 @@ def parse_completion(response: Any) -> Completion | None:
         usage=Usage(
             prompt_tokens=_integer(usage.get("prompt_tokens")),
             completion_tokens=_integer(usage.get("completion_tokens")),
+            reasoning_tokens=_reasoning_tokens(usage),
         ),
         tool_calls=_tool_calls(message.get("tool_calls")),
     )
+
+
+def _reasoning_tokens(usage: dict[str, Any]) -> int | None:
+    """Read OpenAI's `completion_tokens_details`, or SGLang's field beside the other counts."""
+    details = usage.get("completion_tokens_details")
+    told = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    return _integer(usage.get("reasoning_tokens") if told is None else told)
 
 
 def _tool_calls(value: Any) -> tuple[ToolCall, ...]:

@@ -5,6 +5,7 @@ metadata that the file calls it otherwise (`key`), or that a plain text in the p
 mapping is this field (`SHORT`): `- gsm8k` is then `- name: gsm8k`.
 """
 
+import math
 import types
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
@@ -30,6 +31,7 @@ T = TypeVar("T")
 SHORT: Final[Mapping[str, Any]] = types.MappingProxyType({"short": True})
 """Metadata of the field that a plain text stands for."""
 
+LARGE = 2**63
 _NUMBERS: dict[type, tuple[str, tuple[type, ...]]] = {
     int: ("a whole number", (int,)),
     float: ("a number", (int, float)),
@@ -196,7 +198,14 @@ class _Reader:
         wanted, allowed = _NUMBERS[kind]
         if not isinstance(value, allowed) or isinstance(value, bool) != (kind is bool):
             raise self._error(node, key, f"{text!r} is not {wanted}; write {wanted}")
+        if not _is_usable(value):
+            raise self._error(node, key, f"{text[:40]!r} is not finite, or exceeds 64 bits")
         return kind(value)
+
+
+def _is_usable(number: Any) -> bool:
+    """Whether a number is finite and, if it is whole, fits where it is stored."""
+    return math.isfinite(number) if isinstance(number, float) else -LARGE <= number < LARGE
 
 
 def _is_null(node: yaml.Node) -> bool:

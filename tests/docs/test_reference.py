@@ -16,8 +16,9 @@ from click.testing import CliRunner
 
 from evenhand_evals.cli.root import INTERRUPTED
 from evenhand_evals.compare import Comparison, Side
+from evenhand_evals.headlines import Bounds
 from evenhand_evals.manifest import DatasetFacts, DecodingFacts, Manifest, ServerFacts, TaskFacts
-from evenhand_evals.results import Bounds, Result, Tokens
+from evenhand_evals.results import Result, Tokens
 from evenhand_evals.stats.paired import Discordance
 from evenhand_evals.types import Estimate
 from evenhand_proxy.api.request_ids import id_headers

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from evenhand_evals.cache import Cache, Kept, default_folder, key_of
+from evenhand_evals.cli.root import eval_group
 from evenhand_evals.http.client import Backoff
 from evenhand_evals.run import run_task
 from evenhand_evals.settings import RunSettings
@@ -61,6 +63,20 @@ def test_cleaning_takes_what_fits(tmp_path: Path) -> None:
         assert cache.clean(before=0) == 0
         assert cache.clean() == 2
         assert cache.contents() == []
+
+
+def test_an_endpoint_is_named_as_a_run_names_it(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """With or without /v1; what is no URL fits nothing and is said."""
+    monkeypatch.setenv("EVENHAND_CACHE", str(tmp_path))
+    with Cache(tmp_path) as cache:
+        cache.put(KEY, "http://a/v1", "m", KEPT)
+    refused = CliRunner().invoke(eval_group, ["cache", "--clean", "--endpoint", "a"])
+    assert refused.exit_code == 2
+    assert "--endpoint: 'a' is not an http or https URL" in refused.stderr
+    done = CliRunner().invoke(eval_group, ["cache", "--clean", "--endpoint", "http://a/"])
+    assert done.stdout.startswith("1 answers deleted")
 
 
 def test_the_folder_is_the_users(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

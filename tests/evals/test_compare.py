@@ -77,6 +77,7 @@ def test_the_published_one_point_is_within_chance() -> None:
     assert result.a.score.value == pytest.approx(wilson(456, 541).value)
     assert result.difference == pytest.approx(100 * 6 / 541)
     assert not result.significant
+    assert result.detectable is not None
     assert result.detectable > 1
     assert any("1 point is too small to be seen" in each for each in result.notes)
     assert any("either run" in each for each in result.notes)

@@ -98,6 +98,14 @@ def test_a_template_writes_no_images() -> None:
         first(Chat((Message("user", (picture,)),)), voice)
 
 
+def test_a_template_writes_no_tools() -> None:
+    """A model would be scored on functions that it never saw."""
+    voice = Voice("m", parameters, template=TEMPLATES["glm"])
+    with pytest.raises(UsageError, match=r"tools are shown .* chat route alone.*bfcl_\*_prompt"):
+        first(Chat(HELLO, {"tools": []}), voice)
+    assert "tools" in first(Chat(HELLO, {"tools": []})).body
+
+
 def test_a_text_goes_to_completions_unless_the_model_only_chats() -> None:
     """Then it is put into a message."""
     sent = first(Text("Once", {"stop": ["\n"]}))

@@ -213,6 +213,28 @@ async def test_nothing_is_asked_or_written_when_a_run_is_refused(tmp_path: Path)
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.parametrize("how", [{"template": "glm"}, {"interface": "completions"}])
+@pytest.mark.parametrize("fields", [{"tools": []}, {}], ids=["tools", "images"])
+async def test_what_no_prompt_can_hold_is_refused_first(
+    how: dict[str, Any], fields: dict[str, Any], tmp_path: Path
+) -> None:
+    """Even where only a later item has it; the option is named, and nothing is asked or left."""
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    content = "hello" if fields else (picture,)
+
+    def load(_source: Any) -> Dataset:
+        plain = [Sample(str(number), (Message("user", "hi"),), "yes") for number in range(9)]
+        last = Sample("last", (), "yes", ask=Chat((Message("user", content),), fields))
+        return Dataset((*plain, last), "made here", None, "0" * 64, "Apache-2.0")
+
+    option = " ".join(*([f"--{name}", value] for name, value in how.items()))
+    async with serving(Fake()) as fake:
+        with pytest.raises(UsageError, match=f"^{option}: (tools|images) "):
+            await run_task(replace(CHAT, load=load), settings_for(fake, tmp_path / "out", **how))
+    assert (fake.bodies, fake.authorizations) == ([], [])
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.fixture(scope="module")
 async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalEngine]:
     """The embedded llama.cpp with its smallest model, which brings GLM-4's template."""

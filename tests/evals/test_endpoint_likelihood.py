@@ -114,7 +114,18 @@ def test_generate_reads_token_ids() -> None:
         native([1, 2, 3, 8, 9], [None, -2.0, -1.0, -1.5, -4.0], [None, -1.0, -1.0, -1.5, -0.2]),
     ]
     found = finish(generate("m", ASK), bodies)
-    assert found == Likelihoods((-0.25, -5.5), (1, 2), (True, False), ((-0.25,), (-1.5, -4.0)))
+    alone = ((-0.25,), (-1.5, -4.0))
+    assert found == Likelihoods((-0.25, -5.5), (1, 2), (True, False), alone, (0, 0))
+
+
+def test_a_token_with_nothing_before_it_is_counted_apart() -> None:
+    """An engine that puts nothing before a text tells no logarithm of its first token."""
+    bodies = [
+        native([9], [None], [None]),
+        native([1, 2, 3], [None, -2.0, -1.0], [None, -1.0, -1.0]),
+    ]
+    found = finish(generate("m", Likelihood("", ("a b c",))), bodies)
+    assert (found.tokens, found.unscored) == ((2,), (1,))
 
 
 def drawn(token: int, logprob: float | None, best: int) -> dict[str, Any]:
@@ -177,7 +188,7 @@ def test_forced_lists_a_token_that_is_part_of_a_character() -> None:
             sent = asking.send(answer)
     with pytest.raises(StopIteration) as done:
         asking.send(answer)
-    assert done.value.value == Likelihoods((-3.5,), (1,), (False,), ((-3.5,),))
+    assert done.value.value == Likelihoods((-3.5,), (1,), (False,), ((-3.5,),), (0,))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from evenhand_evals.cli.prompt import shown_message
 from evenhand_evals.cli.root import eval_group
+from evenhand_evals.errors import UsageError
 from evenhand_evals.first_prompt import shown_prompt
 from evenhand_evals.settings import Target
 from evenhand_evals.types import Ask, Chat, Likelihood, Message, Text
@@ -51,6 +52,7 @@ def silent(_path: str, _body: dict[str, Any]) -> Any:
         (silent, CHAT, {"interface": "completions"}, "Hi", None, "completions"),
         (llamacpp, Text("Go on"), {}, "Go on", 5, "completions"),
         (llamacpp, Text("Go on"), {"interface": "chat"}, "[user]Go on", 11, "chat"),
+        (llamacpp, Text("a"), {"interface": "chat", "template": "glm"}, "[user]a", 7, "chat"),
         (llamacpp, Likelihood("It is", (" so",)), {}, "It is", 5, "likelihood"),
     ],
 )
@@ -67,6 +69,17 @@ def test_the_prompt(
         shown = shown_prompt("i", ask, Target(url, "tiny", **how), 16)
     assert (shown.text, shown.interface) == (text, interface)
     assert (None if shown.tokens is None else len(shown.tokens)) == tokens
+
+
+def test_tools_have_no_prompt_of_ours() -> None:
+    """The option that writes it here is named, as for a run."""
+    ask = Chat(CHAT.messages, {"tools": []})
+    with endpoint(silent) as url:
+        with pytest.raises(UsageError, match=r"^--template glm: tools are shown to a model by"):
+            shown_prompt("i", ask, Target(url, "tiny", template="glm"), 16)
+        with pytest.raises(UsageError, match=r"^--interface completions: tools"):
+            shown_prompt("i", ask, Target(url, "tiny", interface="completions"), 16)
+        assert shown_prompt("i", ask, Target(url, "tiny"), 16).interface == "chat"
 
 
 def test_images_have_lines() -> None:

@@ -228,6 +228,18 @@ def test_letters_that_can_never_be_right(tmp_path: Path, row: dict[str, Any], sa
     assert len(load(tmp_path, any_case, [good, {**good, "a": "b"}]).samples) == 2
 
 
+@pytest.mark.parametrize(
+    ("answer", "metric"),
+    [("", "contains"), (" ", "contains"), ("...", "{kind: contains, ignore_punctuation: true}")],
+)
+def test_nothing_to_look_for(tmp_path: Path, answer: str, metric: str) -> None:
+    """An empty text is in every answer, so that each would be right."""
+    task = PLAIN.replace("metric: number", f"metric: {metric}")
+    says = "line 2: the field 'a' is '.*', of which nothing is left to look for in an answer"
+    with pytest.raises(DataError, match=says):
+        load(tmp_path, task, [{"q": "?", "a": "x"}, {"q": "?", "a": answer}])
+
+
 def test_ids_that_are_alike(tmp_path: Path) -> None:
     """Are named with both lines; a worked example is no item."""
     rows = [*ROWS, ROWS[2]]

@@ -89,7 +89,8 @@ def test_windows_are_asked_one_after_the_other_and_summed(tmp_path: Path) -> Non
     replies += [told(-1.0, 2), told(-2.0, 3), told(-4.0, 2)]
     assert TASK.follow(sample, replies) is None
     score = TASK.score_all(sample, replies)
-    assert score.data == {"logprob": -10.0, "tokens": 11, "words": 10, "bytes": len(WORDS)}
+    counts = {"tokens": 11, "words": 10, "bytes": len(WORDS), "unscored": 0}
+    assert score.data == {"logprob": -10.0, **counts}
     assert score.value == pytest.approx(math.exp(-10 / len(WORDS)))
 
 
@@ -218,6 +219,15 @@ def test_repeats_of_a_text_do_not_narrow_the_interval() -> None:
 def test_a_perplexity_too_large_for_a_float_is_infinite() -> None:
     """A model that gives a token no chance at all is no reason to fail."""
     assert perplexities([[Totals(-1e6, 2, 2, 2)]])["token_perplexity"].value == math.inf
+
+
+def test_what_was_not_scored_is_said_where_it_counts() -> None:
+    """Beside the figures whose units hold it; a log of before has no such count."""
+    texts = [[Totals(-8.0, 4, 2, 10, unscored=1)], [Totals(-2.0, 4, 3, 10)]]
+    details = {name: each.detail for name, each in perplexities(texts).items()}
+    said = {name for name, detail in details.items() if detail.startswith("1 of 9 tokens begin")}
+    assert said == {"word_perplexity", "byte_perplexity", "bits_per_byte"}
+    assert perplexities([texts[1]])["bits_per_byte"].detail == ""
 
 
 def test_pages_begin_at_headings_of_the_first_level() -> None:

@@ -6,7 +6,8 @@ import pytest
 from rich.console import Console
 
 from evenhand_evals.brief import brief_of
-from evenhand_evals.progress import BarReporter, LineReporter, format_score, reporter
+from evenhand_evals.progress import BarReporter, LineReporter, format_score, reporter, reporting_of
+from evenhand_evals.tasks import TASKS
 from evenhand_evals.types import Estimate
 from tests.evals.test_results import failed, scored
 
@@ -71,3 +72,12 @@ def test_scores_are_in_points() -> None:
     assert format_score(Estimate(0.832, 0.799, 0.861, 541, "wilson")) == "83.2 [79.9, 86.1]"
     assert format_score(Estimate(0.342, 0.342, 0.342, 1, "none")) == "34.2"
     assert format_score(None) == "no score yet"
+
+
+def test_what_is_not_the_headline_is_not_called_the_score(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """The mean so far stands under the name of what it is the mean of."""
+    for task, name in (("wmt22", "mean sentence_chrf2"), ("gsm8k", "score")):
+        reporting_of(TASKS[task])("t", 1, []).update(scored("a", 1))
+        assert f"/s, {name} 100.0 [" in capsys.readouterr().err

@@ -57,3 +57,21 @@ def test_plot_text_is_escaped(words: str) -> None:
     picture = parse(str(forest("k", "t", [Dot(words, 50, 40, 60, "50")])))
     plain = parse(str(forest("k", "t", [Dot("", 50, 40, 60, "50")])))
     assert [node.tag for node in picture.walk()] == [node.tag for node in plain.walk()]
+
+
+def test_scores_that_are_no_shares_have_their_own_scale() -> None:
+    """A cost below zero and a perplexity above a hundred are on the paper."""
+    cost = score_axis([Dot("A", -1.6, -9.0, 5.0, "")])
+    perplexity = score_axis([Dot("A", 150.0, 140.0, 160.0, "")])
+    assert cost.low < -9 < 5 < cost.high
+    assert perplexity.low == 0
+    assert perplexity.high > 160
+    drawn = forest("f", "t", [Dot("A", 32.0, 31.0, 33.0, "")], "")
+    assert "the axis starts at 30<" in drawn
+
+
+def test_differences_in_a_unit_of_their_own_fill_the_plot() -> None:
+    """Six points mean nothing there."""
+    axis = difference_axis([Dot("A − B", 0.1, 0.05, 0.15, "")], least=0.0)
+    assert 0.15 < axis.high < 0.2
+    assert difference_axis([Dot("A − B", 0.0, 0.0, 0.0, "")], least=0.0).high == 1.0

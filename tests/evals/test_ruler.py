@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import uuid
 from collections import Counter
 from itertools import pairwise
@@ -242,6 +243,10 @@ def test_questions_need_their_file(tmp_path: Path) -> None:
 
 
 def test_a_length_without_room() -> None:
-    """A length that the smallest problem does not fit into is refused."""
-    with pytest.raises(DataError, match="the smallest problem has more than"):
+    """A length that the smallest problem does not fit into is refused; the one named does."""
+    says = r"--task-set lengths=200: the smallest .* has \d+ tokens, .* give a length of (\d+) or"
+    with pytest.raises(DataError, match=says) as refused:
         load("cwe", lengths="200")
+    found = re.search(says, str(refused.value))
+    assert found is not None
+    assert load("cwe", lengths=found[1], samples="1")

@@ -53,7 +53,7 @@ def needs(kept: str) -> None:
         ("x = '\ud800'", "syntax", "UnicodeEncodeError"),
         ("x = " + "(" * 10_000, "syntax", "SyntaxError"),
         ("x = [0] * 10**10", "memory", "MemoryError"),
-        ("x = []\nwhile True: x.append('a' * 10**7)", "memory", "MemoryError"),
+        ("x = []\nwhile True: x.append(bytearray(10**8))", "memory", "MemoryError"),
         ("import ctypes; ctypes.string_at(0)", "crashed", "SIGSEGV"),
         ("while True: pass", "timeout", "out of processor time"),
         ("10**10**8", "timeout", "out of processor time"),

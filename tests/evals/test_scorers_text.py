@@ -26,13 +26,23 @@ from evenhand_evals.scorers.thinking import Answer, answer_of
 )
 def test_thinking(text: str, answer: str, removed: bool) -> None:
     """A leading thinking block goes, closed or not, and nothing else does."""
-    assert answer_of(text) == Answer(answer, removed)
+    found = answer_of(text)
+    assert (found.text, found.thinking_removed) == (answer, removed)
+
+
+def test_the_thinking_is_given_too() -> None:
+    """Without its tags, closed or not; None where there is none."""
+    assert answer_of("<think>hm\n</think>\n18").thinking == "hm"
+    assert answer_of("hm, so</think>18").thinking == "hm, so"
+    assert answer_of("<think>cut off while").thinking == "cut off while"
+    assert answer_of("<think>\n</think>18").thinking == ""
+    assert answer_of("18").thinking is None
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="<")))
 def test_text_without_tags_is_untouched(text: str) -> None:
     """Without a tag the answer is the text, byte for byte."""
-    assert answer_of(text) == Answer(text, thinking_removed=False)
+    assert answer_of(text) == Answer(text)
 
 
 def test_language_is_the_same_every_time() -> None:

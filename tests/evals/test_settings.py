@@ -34,17 +34,24 @@ def test_base_urls(given_url: str, base: str) -> None:
     assert normalise_url(given_url) == base
 
 
-@pytest.mark.parametrize("text", ["", "localhost:8000", "ftp://x/v1", "http://", "http:///v1"])
+NO_URLS = ["", "localhost:8000", "ftp://x/v1", "http://", "http:///v1", "http://:8000"]
+NO_PORTS = [f"http://host:{port}/v1" for port in ("99999", "0", "-1", "x")]
+
+
+@pytest.mark.parametrize("text", [*NO_URLS, *NO_PORTS])
 def test_what_is_no_url(text: str) -> None:
     """The error names the option and shows a right one."""
     with pytest.raises(UsageError, match=r"--base-url.*http://127"):
         normalise_url(text)
 
 
-def test_a_key_inside_the_url_is_refused() -> None:
+@pytest.mark.parametrize(
+    "url", ["https://me:sk-secret@host/v1", "me:sk-secret@host", "ftp://sk-secret@host:99999"]
+)
+def test_a_key_inside_the_url_is_refused(url: str) -> None:
     """It would end in the manifest; the message does not repeat it."""
     with pytest.raises(UsageError, match="--api-key-env") as caught:
-        normalise_url("https://me:sk-secret@host/v1")
+        normalise_url(url)
     assert "sk-secret" not in str(caught.value)
 
 
@@ -65,6 +72,7 @@ def test_falsy_values_survive() -> None:
         (["temprature=0"], "temperature"),
         (["temperature"], "NAME=VALUE"),
         (["seed=1", "seed=2"], "twice"),
+        (["n=3"], "--set n=3: only the first .* give --repeats"),
         (["max_tokens=5", "max_completion_tokens=6"], "twice"),
     ],
 )

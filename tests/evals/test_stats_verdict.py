@@ -4,7 +4,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenhand_evals.stats.verdict import Band, band, format_p, verdict
+from evenhand_evals.stats.verdict import (
+    Band,
+    band,
+    format_p,
+    format_plain,
+    plain_verdict,
+    verdict,
+)
 
 
 @pytest.mark.parametrize(
@@ -60,3 +67,33 @@ def test_p_is_never_printed_as_zero() -> None:
     """A tiny p-value is a bound."""
     assert format_p(1e-30) == "p < 0.0001"
     assert format_p(0.0312) == "p = 0.031"
+
+
+@pytest.mark.parametrize(
+    ("difference", "lower", "said"),
+    [
+        (0.5, True, "b is 0.500 lower, which is better; the difference is significant"),
+        (-0.5, True, "a is 0.500 lower, which is better"),
+        (0.5, False, "a is 0.500 higher; the difference"),
+        (-120.0, False, "b is 120.0 higher; the difference"),
+        (0.0, True, "a and b have the same score"),
+    ],
+)
+def test_a_difference_in_its_own_unit_has_a_direction(
+    difference: float, lower: bool, said: str
+) -> None:
+    """And no band."""
+    found = plain_verdict(difference, 0.01, "a", "b", lower_is_better=lower)
+    assert found.text.startswith(said)
+    assert found.band is None
+    chance = plain_verdict(difference, 0.5, "a", "b", lower_is_better=lower).text
+    assert difference == 0 or "not significant (p = 0.5): these items do not tell" in chance
+
+
+def test_small_differences_are_not_written_as_none() -> None:
+    """They get more places."""
+    assert [format_plain(each) for each in (0.00059, -0.147, 250.0)] == [
+        "+0.00059",
+        "-0.147",
+        "+250.0",
+    ]

@@ -125,6 +125,21 @@ async def test_a_task_that_was_cut_says_so(tmp_path: Path, monkeypatch: pytest.M
     assert text.count("; in part)") == 1
 
 
+async def test_an_option_without_effect(tmp_path: Path) -> None:
+    """It is the model's, and acts on its other tasks: the task on which it does not says so."""
+    (tmp_path / "whole.yaml").write_text(
+        'data: sums.jsonl\nprompt: "{q}"\ninterface: completions\ntarget: a\n'
+    )
+    async with serving(Fake(answer)) as fake:
+        path = write(tmp_path, fake)
+        text = path.read_text().replace(
+            "model: tiny}", "model: tiny, template: plain, interface: chat}"
+        )
+        path.write_text(text.replace("{name: labels, limit: 8}, sums", "whole"))
+        (whole,) = (await go(path)).standings
+    assert whole.notes[0].startswith("template plain: no effect on whole, which asks whole texts")
+
+
 async def test_a_pattern_that_fits_no_metric(tmp_path: Path) -> None:
     """It is noted where the metrics are known, at the end of the task."""
     async with serving(Fake(answer)) as fake:
@@ -142,7 +157,7 @@ async def test_a_pattern_that_fits_no_metric(tmp_path: Path) -> None:
     ("task", "state", "says"),
     [
         ("{name: gsm8k, data: no.jsonl}", "refused", "data: no.jsonl: no such file or data set"),
-        ("{name: labels, sampling: {by: no, size: 1}}", "left out", "sampling.by: "),
+        ("{name: labels, sampling: {by: no, size: 1}}", "refused", "sampling.by: "),
     ],
 )
 async def test_a_wrong_value_names_its_line(
@@ -173,14 +188,12 @@ async def test_a_model_that_is_not_served_is_named_as_it_was_given(tmp_path: Pat
         path = write(tmp_path, fake, models=("tinny",))
         ended = await go(path)
         given = ["suite", str(path), "--out", str(tmp_path / "b"), "--base-url", fake.url]
-        code, stdout, _ = await shell(*given, "--model", "tinny", "--json")
+        code, stdout, stderr = await shell(*given, "--model", "tinny", "--json")
     says = f"{fake.url} has no model 'tinny'; "
     assert {each.state for each in ended.standings} == {"failed"}
     assert (ended.standings[0].reason or "").startswith(f"{path}:2: model: {says}")
-    assert code != 0
-    assert all(
-        each["reason"].startswith(f"--model: {says}") for each in orjson.loads(stdout)["runs"]
-    )
+    assert (code, stdout) == (3, "")
+    assert stderr.startswith(f"evenhand: --model: {says}")
 
 
 async def test_a_suite_goes_on_once_its_path_is_right(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A suite while it runs: the rows of the table, and the lines of a pipe."""
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from evenhand_evals.suite.file import ModelEntry, TaskEntry
 from evenhand_evals.suite.plan import PlannedRun
 from evenhand_evals.suite.standing import Standing
 from evenhand_evals.suite.words import Origin
+from evenhand_evals.tasks import TASKS
 from evenhand_evals.yaml_tree import Document
 from tests.evals.fake import yes_task
 
@@ -34,6 +36,14 @@ def test_rows() -> None:
     )
     assert cells(under_way) == ("org_tiny", "yes", "running", "3/9", "50.0 [9.5, 90.5]", "1")
     assert cells(standing(state="left out", reason="no data"))[4] == "no data"
+
+
+def test_a_headline_of_the_whole_set_is_not_known_before_the_end() -> None:
+    """What items are worth is another number, which does not stand in its place."""
+    going = standing(state="running", planned=9, done=1, values={"a": [1.0]})
+    whole = replace(going.run, task=TASKS["perplexity"])
+    assert going.score is not None
+    assert replace(going, run=whole).score is None
 
 
 def test_the_live_table_is_redrawn() -> None:

@@ -84,6 +84,8 @@ async def test_perplexity(places: Places, tmp_path: Path) -> None:
     assert other.score is not None
     assert other.score.data["tokens"] == one.score.data["tokens"] > 40
     assert other.score.data["logprob"] == pytest.approx(one.score.data["logprob"], abs=1e-4)
+    assert any(step.request.get("logit_bias") for step in other.steps)
+    assert proxied.result.fingerprints == {}, "what measures is not decoded as the run says"
 
 
 async def test_mmlu_loglikelihood(places: Places, tmp_path: Path) -> None:

@@ -82,6 +82,10 @@ def test_null_is_none_only_where_it_may_be() -> None:
         ("parts: []\nmode: pinn", "t.yaml:2: mode: 'pinn' is not one of its values; did you mean"),
         ("parts: []\nquick: 1", "t.yaml:2: quick: '1' is not true or false"),
         ("parts: []\nset: 3", "t.yaml:2: set: must be a mapping"),
+        ("parts: []\nshare: .nan", "t.yaml:2: share: '.nan' is not finite"),
+        ("parts: []\nshare: -.inf", "t.yaml:2: share: '-.inf' is not finite"),
+        (f"parts: []\nshare: 1{'0' * 400}", "t.yaml:2: share: '1000"),
+        (f"parts: [{{name: a, size: {2**63}}}]", "t.yaml:1: parts.0.size: '92233720"),
         ("parts: []\nout: [a]", "t.yaml:2: out: must be a single value"),
     ],
 )

@@ -8,6 +8,7 @@ import click
 import orjson
 
 from evenhand_evals.cli.output import json_option, note, print_json, print_table
+from evenhand_evals.cli.ranges import SECONDS, SEED, FiniteRange
 from evenhand_evals.errors import EvalError, UsageError
 from evenhand_evals.settings import DEFAULT_KEY_VARIABLE, TIMEOUT, api_key, normalise_url
 
@@ -37,7 +38,7 @@ INTERRUPTED = 130
 )
 @click.option(
     "--alpha",
-    type=click.FloatRange(min=0, max=0.1, min_open=True),
+    type=FiniteRange(min=0, max=0.1, min_open=True),
     default=0.001,
     show_default=True,
     help="The chance that luck makes any verdict wrong.",
@@ -50,11 +51,11 @@ INTERRUPTED = 130
     help="Requests under way at once.",
 )
 @click.option(
-    "--random-seed", type=int, default=0, show_default=True, help="Seed of what the test draws."
+    "--random-seed", type=SEED, default=0, show_default=True, help="Seed of what the test draws."
 )
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0, min_open=True),
+    type=SECONDS,
     default=TIMEOUT,
     show_default=True,
     help="Longest wait for one answer, in seconds.",

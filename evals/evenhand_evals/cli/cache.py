@@ -6,16 +6,19 @@ import click
 
 from evenhand_evals.cache import FILE, Cache, default_folder
 from evenhand_evals.cli.output import json_option, print_json, print_table
+from evenhand_evals.cli.ranges import FiniteRange
 from evenhand_evals.errors import UsageError
+from evenhand_evals.settings import Named, normalise_url
 
 DAY = 86_400.0
+ENDPOINT = Named(base_url="--endpoint")
 
 
 @click.command(name="cache")
 @click.option("--clean", is_flag=True, help="Delete answers: all, or those that the options fit.")
-@click.option("--endpoint", help="Only those of this base URL.")
+@click.option("--endpoint", help="Only those of this base URL, with or without /v1.")
 @click.option("--model", help="Only those of this model.")
-@click.option("--older-than", "days", type=click.FloatRange(min=0), help="Only older, in days.")
+@click.option("--older-than", "days", type=FiniteRange(min=0), help="Only older, in days.")
 @json_option
 def cache(
     clean: bool, endpoint: str | None, model: str | None, days: float | None, as_json: bool
@@ -34,7 +37,8 @@ def cache(
         deleted = None
         if clean:
             before = None if days is None else time.time() - days * DAY
-            deleted = kept.clean(endpoint=endpoint, model=model, before=before)
+            url = normalise_url(endpoint, ENDPOINT) if endpoint else None
+            deleted = kept.clean(endpoint=url, model=model, before=before)
         rows = [(each.endpoint, each.model, each.answers, each.size) for each in kept.contents()]
     _show(str(folder / FILE), rows, deleted, as_json)
 

@@ -6,6 +6,7 @@ import click
 
 from evenhand_evals.cli.output import json_option, print_json
 from evenhand_evals.cli.prompt import shown_message
+from evenhand_evals.cli.ranges import SEED
 from evenhand_evals.own.task import read_own_task
 from evenhand_evals.run import order
 from evenhand_evals.settings import data_source
@@ -15,7 +16,7 @@ from evenhand_evals.types import Chat, Likelihood, Sample, Text
 @click.command()
 @click.argument("task", type=click.Path(path_type=Path, dir_okay=False))
 @click.option("--data", type=click.Path(path_type=Path), help="Other data than the file names.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of order and drawing.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of order and drawing.")
 @json_option
 def check(task: Path, data: Path | None, seed: int, as_json: bool) -> None:
     """Check the task in the YAML file TASK and its data, and show the prompt asked first."""

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from evenhand_evals.cli.output import json_option, note, print_json, print_table
+from evenhand_evals.cli.ranges import SEED, FiniteRange
 from evenhand_evals.compare import Comparison, Setting, Side, compare_runs
 from evenhand_evals.results import load_run
 from evenhand_evals.stats.verdict import format_p
@@ -20,11 +21,12 @@ _FOLDER = click.Path(path_type=Path, file_okay=False)
 @click.argument("b", type=_FOLDER)
 @click.option(
     "--fail-over",
-    type=click.FloatRange(min=0),
+    type=FiniteRange(min=0),
     metavar="POINTS",
-    help="Exit with 1 if the difference is significant and larger than this.",
+    help="Exit with 1 if the difference is significant and larger than this, in points, or in the "
+    "metric's own unit (perplexities).",
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the resampling.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the resampling.")
 @click.option("--force", is_flag=True, help="Compare runs of different data, with a warning.")
 @json_option
 @click.pass_context
@@ -37,7 +39,7 @@ def compare(
     force: bool,
     as_json: bool,
 ) -> None:
-    """Compare run A with run B, paired on their items; differences are A minus B in points."""
+    """Compare run A with run B, paired on their items; differences are A minus B."""
     result = compare_runs(load_run(a), load_run(b), seed=seed, force=force)
     for warning in result.warnings:
         note(f"warning: {warning}")
@@ -46,7 +48,8 @@ def compare(
     else:
         print_comparison(result)
     if fail_over is not None and result.significant and abs(result.difference) > fail_over:
-        note(f"evenhand: the difference is significant and larger than {fail_over:g} points")
+        over = f"{fail_over:g}{' points' if result.unit == 'points' else ''}"
+        note(f"evenhand: the difference is significant and larger than {over}")
         ctx.exit(FAILED)
 
 
@@ -61,7 +64,7 @@ def print_comparison(result: Comparison) -> None:
     p = format_p(result.p) + (f" (mid-p {result.mid_p:.2g})" if result.mid_p is not None else "")
     drawn = f", {result.draws} draws" if result.draws else ""
     click.echo(
-        f"\ndifference: {result.difference:+.1f} points, {_interval(result)}\n"
+        f"\ndifference: {result.text(result.difference)}{_unit(result)}, {_interval(result)}\n"
         f"test: {result.test}{drawn}, {p}; {result.discordant} of {result.items} items differ"
         + (f"; {result.left_out} items left out" if result.left_out else "")
     )
@@ -73,7 +76,14 @@ def print_comparison(result: Comparison) -> None:
 def _interval(result: Comparison) -> str:
     if result.interval == "none":
         return "no interval"
-    return f"95 % interval {result.low:+.1f} to {result.high:+.1f} ({result.interval})"
+    low, high = result.text(result.low), result.text(result.high)
+    return f"95 % interval {low} to {high} ({result.interval})"
+
+
+def _unit(result: Comparison) -> str:
+    """Write what stands after a difference."""
+    better = " (lower is better)" if result.lower_is_better else ""
+    return f"{' points' if result.unit == 'points' else ''}{better}"
 
 
 def _side_row(side: Side) -> tuple[str, ...]:

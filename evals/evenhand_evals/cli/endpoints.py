@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 import click
 
+from evenhand_evals.cli.ranges import SECONDS
 from evenhand_evals.errors import UsageError
 from evenhand_evals.settings import (
     DEFAULT_KEY_VARIABLE,
@@ -26,7 +27,7 @@ _HOW = (
     click.option("--set", "texts", multiple=True, metavar="NAME=VALUE", help="Set one parameter."),
     click.option(
         "--timeout",
-        type=click.FloatRange(min=0, min_open=True),
+        type=SECONDS,
         default=TIMEOUT,
         show_default=True,
         help="Longest wait for one answer, in seconds.",

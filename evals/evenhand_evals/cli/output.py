@@ -13,6 +13,7 @@ from evenhand_evals.manifest import Manifest
 from evenhand_evals.overviews import Overview
 from evenhand_evals.results import Result, RunData
 from evenhand_evals.settings import nearest_names
+from evenhand_evals.thinking import thinking_text
 from evenhand_evals.types import Estimate, Task
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -110,6 +111,8 @@ def print_result(manifest: Manifest, result: Result) -> None:
         f"{result.duration:.1f} s; tokens in {tokens.prompt}, out {tokens.completion} "
         f"(reported for {tokens.reported} samples)"
     )
+    if result.thinking:
+        click.echo(f"thinking, not scored: {thinking_text(result.thinking)}")
     if result.latency:
         times = result.latency
         per_token = f"; per output token {_times(times.per_token)}" if times.per_token else ""

@@ -19,7 +19,9 @@ from evenhand_evals.cli.output import (
     print_result,
 )
 from evenhand_evals.cli.prompt import print_prompt
+from evenhand_evals.cli.ranges import SEED
 from evenhand_evals.cli.root import INTERRUPTED, NONE_SCORED
+from evenhand_evals.endpoint.idle import check_acting
 from evenhand_evals.errors import UsageError
 from evenhand_evals.first_prompt import first_prompt
 from evenhand_evals.manifest import MANIFEST_NAME
@@ -77,7 +79,7 @@ def _run(task: Task, settings: RunSettings) -> RunData | None:
 @click.option(
     "--limit", type=click.IntRange(min=1), help="Ask only this many items, drawn by seed."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Seed of order and drawing.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of order and drawing.")
 @click.option(
     "--concurrency",
     type=Concurrency(),
@@ -137,10 +139,12 @@ def run(
         options=parse_options(task_texts),
         **options,
     )
+    found = find_task(task)
+    check_acting(found, settings)
     if show_prompt:
-        print_prompt(first_prompt(find_task(task), settings), as_json=as_json)
+        print_prompt(first_prompt(found, settings), as_json=as_json)
         return
-    finished = _run(find_task(task), settings)
+    finished = _run(found, settings)
     shown = finished or load_run(settings.out)
     _show(shown, as_json=as_json)
     if finished is None:

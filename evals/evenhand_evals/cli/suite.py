@@ -10,16 +10,26 @@ import click
 from evenhand_evals.cache import default_folder
 from evenhand_evals.cli.endpoints import chosen_model_options, judge_of, judge_options
 from evenhand_evals.cli.output import json_option, note, print_json, print_table
+from evenhand_evals.cli.ranges import SEED
 from evenhand_evals.cli.root import INTERRUPTED, NONE_SCORED
 from evenhand_evals.cli.run import run_async
 from evenhand_evals.cli.suite_table import COLUMNS, cells, showing
 from evenhand_evals.errors import UsageError
 from evenhand_evals.extras import require
+from evenhand_evals.run import check_out
 from evenhand_evals.settings import Target, parse_settings
-from evenhand_evals.suite.file import JudgeEntry, ModelEntry, Suite, read_suite, suite_text
+from evenhand_evals.suite.check import check_suite
+from evenhand_evals.suite.file import (
+    JudgeEntry,
+    ModelEntry,
+    Suite,
+    folder_fault,
+    read_suite,
+    suite_text,
+)
 from evenhand_evals.suite.folder import check_folder, document_of, runs_before
 from evenhand_evals.suite.plan import LeftOut, Narrowing, PlannedRun, plan_suite
-from evenhand_evals.suite.run import Spending, check_data, finished, run_suite
+from evenhand_evals.suite.run import Spending, finished, run_suite
 from evenhand_evals.suite.standing import Finished, Standing
 from evenhand_evals.yaml_tree import Document
 
@@ -38,7 +48,7 @@ REFUSED = 2
 )
 @click.option("--only", multiple=True, metavar="PATTERN", help="Only tasks of these names.")
 @click.option("--skip", multiple=True, metavar="PATTERN", help="No tasks of these names.")
-@click.option("--seed", type=int, help="Seed of order and drawing, in place of the suite's.")
+@click.option("--seed", type=SEED, help="Seed of order and drawing, in place of the suite's.")
 @click.option(
     "--strict-data", is_flag=True, help="End, before anything is asked, if a task has no data."
 )
@@ -60,9 +70,10 @@ def suite(
 
     --base-url and --model ask that model in place of those in the file. Every run has its folder
     OUT/MODEL/TASK, and the same command goes on where a killed or stopped suite was. A task whose
-    data is not at hand, or that the endpoint cannot be asked, is left out and listed. To change a
-    shipped suite, copy it: evenhand eval suite glm-4 --show > mine.yaml. Exit code 2 if a run was
-    refused, 3 if an endpoint failed or nothing could be scored.
+    data is not at hand, or that the endpoint cannot be asked, is left out and listed. All that the
+    file says is checked before anything is asked. To change a shipped suite, copy it: evenhand eval
+    suite glm-4 --show > mine.yaml. Exit code 2 if the suite has to be corrected, 3 if an endpoint
+    cannot be used or failed, or nothing could be scored.
     """
     if show:
         click.echo(suite_text(suite), nl=False)
@@ -75,9 +86,9 @@ def suite(
     cache = default_folder() if options["caching"] else None
     narrowing = Narrowing(options["limit"], options["only"], options["skip"])
     runs, left = plan_suite(document, out, cache, narrowing)
+    check_out(out, resume=True)
     check_folder(out, runs)
-    if strict_data:
-        check_data(runs)
+    run_async(check_suite(runs, strict=strict_data))
     before = runs_before(document, out, runs)
     ended, interrupted = _run(runs, left, before, out, document.value)
     _report(document.value, ended, out, as_json=as_json)
@@ -112,6 +123,12 @@ def _with_options(document: Document[Suite], options: dict[str, Any]) -> Documen
             template=options["template"],
             timeout=options["timeout"],
         )
+        fault = folder_fault(entry.label)
+        if fault is not None:
+            raise UsageError(
+                f"--model: {model!r} {fault}, and is to be a folder's name; put the model into a "
+                "suite's file, and give it another name there"
+            )
         suite = replace(suite, models=(entry,))
     if judge is not None:
         suite = replace(suite, judge=_judge(judge))

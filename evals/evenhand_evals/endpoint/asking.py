@@ -9,7 +9,7 @@ from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
-from evenhand_evals.errors import AnswerUnreadable, UsageError
+from evenhand_evals.errors import AnswerUnreadable, Unaskable, UsageError
 from evenhand_evals.types import Ask, Chat, Completion, Likelihood, Likelihoods, Reply, Text
 from evenhand_evals.wire import Kind, chat_body, fault, parse_completion, text_body
 
@@ -22,7 +22,8 @@ class Outgoing:
     """One request that is to be made.
 
     `path` is below the base URL, or below the server's root where `root` says so. `kind` is what
-    must come back, None for any JSON. `stream` says that the body asks for a stream.
+    must come back, None for any JSON. `stream` says that the body asks for a stream. `measures`
+    says that a likelihood is taken: no decoding parameter of the run bears on the answer.
     """
 
     path: str
@@ -31,6 +32,7 @@ class Outgoing:
     kind: Kind | None = "message"
     judge: bool = False
     stream: bool = False
+    measures: bool = False
 
 
 STREAMED: Mapping[str, Any] = {"stream": True, "stream_options": {"include_usage": True}}
@@ -89,7 +91,7 @@ def talk(ask: Ask, voice: Voice) -> Talk:
     """
     if isinstance(ask, Likelihood):
         if voice.likelihood is None:
-            raise UsageError(
+            raise Unaskable(
                 "this endpoint gives no log-likelihoods; vLLM, SGLang and llama.cpp do, asked "
                 "themselves (name one with --engine) or through an Evenhand proxy; or choose a "
                 "task that generates"
@@ -123,9 +125,23 @@ PREFILL: Mapping[str, Any] = {"continue_final_message": True, "add_generation_pr
 """What makes SGLang and vLLM go on with the last message; llama.cpp does so by itself."""
 
 
-def _rendered(ask: Chat, voice: Voice, template: Renders) -> Talk:
+def unwritable(ask: Chat) -> str | None:
+    """Say what of a chat no prompt that is written here can hold, None where it can hold all."""
     if not all(isinstance(message.content, str) for message in ask.messages):
-        raise UsageError("--template: images have no place in a prompt; leave it to the server")
+        return "images have no place in a prompt; leave it to the server"
+    if "tools" in ask.fields:
+        return (
+            "tools are shown to a model by the server's chat route alone, and a prompt that is "
+            "written here has none of them; leave it to the server, or ask a task that writes its "
+            "functions into the question (bfcl_*_prompt)"
+        )
+    return None
+
+
+def _rendered(ask: Chat, voice: Voice, template: Renders) -> Talk:
+    reason = unwritable(ask)
+    if reason is not None:
+        raise Unaskable(f"--template: {reason}")
     body = text_body(voice.model, template(ask), voice.parameters("completions", ask.fields))
     outgoing = Outgoing(PATHS["completions"], body, kind="text", judge=ask.judge)
     return (yield from _generated(outgoing, voice))

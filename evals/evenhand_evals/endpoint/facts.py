@@ -12,7 +12,7 @@ from typing import Any
 from evenhand_evals.endpoint.asking import Route
 from evenhand_evals.endpoint.engine import AUTO, Direct, direct, engine_facts
 from evenhand_evals.endpoint.templates import template_of
-from evenhand_evals.errors import EndpointError, UsageError
+from evenhand_evals.errors import EndpointError, Unaskable, UsageError
 from evenhand_evals.http.client import Answer, Client, describe, error_text
 from evenhand_evals.manifest import ServerFacts
 from evenhand_evals.settings import Decoding, Named, Target, nearest_names
@@ -24,6 +24,8 @@ NO_ROUTE = frozenset((404, 405))
 """What an endpoint says to a path that it does not have."""
 
 _REQUESTS = ("/completions", "/chat")
+_NOT_SERVED = frozenset(("route_not_supported", "route_not_served"))
+"""What a proxy says where the engine behind it has no such route (its `error.code`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,9 @@ async def preflight(
 
     Raises:
         EndpointError: it cannot be reached, refuses the key, or does not have the model.
-        UsageError: the model takes no images, and is to be shown some; the profile is known
-            neither here nor there; the request is refused by the proxy, or here in strict mode.
+        Unaskable: the model takes no images, and is to be shown some; or there is no such route.
+        UsageError: the profile is known neither here nor there; the request is refused by the
+            proxy, or here in strict mode.
 
     """
     model = target.model
@@ -81,7 +84,8 @@ async def preflight(
         raise UsageError(_profile_message(profile, answer, target.named))
     if record is None:
         _check_known(answer, target)
-        return await _without_proxy(root, target, decoding, entry, route)
+        fields = getattr(first, "fields", {})
+        return await _without_proxy(root, target, decoding, entry, route, fields)
     if not isinstance(first, Likelihood):  # which sends no parameters
         _check_refused(record, target)
     return Preflight(ServerFacts("evenhand", entry, record.get("engine")), sent_model, record)
@@ -93,6 +97,7 @@ async def _without_proxy(
     decoding: Decoding,
     entry: Mapping[str, Any] | None,
     route: Route,
+    fields: Mapping[str, Any],
 ) -> Preflight:
     """Resolve here what no proxy resolves there."""
     facts = await engine_facts(root, target.engine, target.model)
@@ -100,7 +105,7 @@ async def _without_proxy(
     spoken = direct(facts, target.model, target.mode, named=named)
     if spoken is None:
         return Preflight(ServerFacts("openai-style", entry), target.model, None)
-    found = spoken.resolve(decoding.beside({}, 0), route)
+    found = spoken.resolve(decoding.beside(fields, 0), route)
     if target.mode == "strict" and found.violations:
         raise UsageError(" ".join(str(violation) for violation in found.violations))
     server = ServerFacts("openai-style", entry, facts.engine)
@@ -114,15 +119,22 @@ def _sketch(
 
     A template's prompt is not written here: no parameter depends on it.
     """
-    parameters = decoding.beside(getattr(first, "fields", {}), 0)
+    route, parameters = route_of(first, target), decoding.beside(getattr(first, "fields", {}), 0)
     if isinstance(first, Chat):
-        if template_of(target.template, target.interface) is not None:
-            return "completions", text_body(model, first.messages[-1].text, parameters)
-        return "chat", chat_body(model, first.messages, parameters)
-    if isinstance(first, Text) and target.interface == "chat":
-        return "chat", chat_body(model, (Message("user", first.prompt),), parameters)
+        if route == "completions":
+            return route, text_body(model, first.messages[-1].text, parameters)
+        return route, chat_body(model, first.messages, parameters)
+    if isinstance(first, Text) and route == "chat":
+        return route, chat_body(model, (Message("user", first.prompt),), parameters)
     prompt = first.prompt if isinstance(first, Text) else first.context
-    return "completions", text_body(model, prompt, parameters)
+    return route, text_body(model, prompt, parameters)
+
+
+def route_of(ask: Ask, target: Target) -> Route:
+    """Give the route that an ask takes."""
+    if isinstance(ask, Chat):
+        return "chat" if template_of(target.template, target.interface) is None else "completions"
+    return "chat" if isinstance(ask, Text) and target.interface == "chat" else "completions"
 
 
 def _find_model(answer: Answer, target: Target) -> Mapping[str, Any] | None:
@@ -166,7 +178,7 @@ def _check_sight(entry: Mapping[str, Any] | None, first: Ask, target: Target) ->
     if not isinstance(takes, list) or "image" in takes or not _shows_images(first):
         return
     taken = " and ".join(map(str, takes)) or "nothing"
-    raise UsageError(
+    raise Unaskable(
         f"{target.named.model}: {target.model} takes {taken}, and no images; "
         "choose a model that sees, or a task without images"
     )
@@ -184,8 +196,14 @@ def _record(answer: Answer) -> Mapping[str, Any] | None:
     if answer.status == 200 and explained and "fingerprint" in body:
         return dict(body)
     if answer.request_id and answer.status in (400, 422):
-        raise UsageError(f"the proxy refuses this request: {error_text(body)}")
+        error = Unaskable if _code(body) in _NOT_SERVED else UsageError
+        raise error(f"the proxy refuses this request: {error_text(body)}")
     return None
+
+
+def _code(body: Any) -> Any:
+    error = body.get("error") if isinstance(body, Mapping) else None
+    return error.get("code") if isinstance(error, Mapping) else None
 
 
 def _check_known(answer: Answer, target: Target) -> None:
@@ -195,9 +213,7 @@ def _check_known(answer: Answer, target: Target) -> None:
         UsageError: it has not.
 
     """
-    error = answer.body.get("error") if isinstance(answer.body, Mapping) else None
-    code = error.get("code") if isinstance(error, Mapping) else None
-    if answer.request_id and code in ("model_not_found", "profile_not_found"):
+    if answer.request_id and _code(answer.body) in ("model_not_found", "profile_not_found"):
         raise UsageError(
             f"{target.named.model}: the proxy does not take {target.model!r}: "
             f"{error_text(answer.body)}"

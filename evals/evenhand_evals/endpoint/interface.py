@@ -9,11 +9,14 @@ template, has none, or nobody knows.
 from collections.abc import Mapping
 from typing import Any, Final
 
+from evenhand_evals.endpoint.asking import unwritable
+from evenhand_evals.endpoint.facts import route_of
 from evenhand_evals.endpoint.speaker import Speaker
 from evenhand_evals.endpoint.templates import SERVED
-from evenhand_evals.errors import UsageError
+from evenhand_evals.errors import Unaskable
 from evenhand_evals.http.client import error_text
-from evenhand_evals.types import Task
+from evenhand_evals.settings import Target
+from evenhand_evals.types import Ask, Chat, Task
 from evenhand_proxy.decoding.facts import digest
 
 _CHATML: Final = (
@@ -35,6 +38,25 @@ _NONE_THERE: Final = (
     "must provide a chat template",  # vLLM renderers/hf.py
     "tokenizer.chat_template is not set",  # transformers tokenization_utils_base.py, SGLang says it
 )
+
+
+def writer(target: Target) -> str:
+    """Name the option for which chats are written here, and not by the server."""
+    served = target.template == SERVED
+    return "--interface completions" if served else f"--template {target.template}"
+
+
+def check_written(ask: Ask, target: Target) -> None:
+    """Check that an ask can be written as a prompt, if that is how it is to be asked.
+
+    Raises:
+        Unaskable: it shows images or tools, which only the server's chat route does.
+
+    """
+    if isinstance(ask, Chat) and route_of(ask, target) == "completions":
+        reason = unwritable(ask)
+        if reason is not None:
+            raise Unaskable(f"{writer(target)}: {reason}")
 
 
 async def has_template(model: Speaker) -> bool | None:
@@ -66,7 +88,7 @@ async def check_interface(task: Task, model: Speaker) -> str | None:
     """Check that a model is asked by the interface that it is for; give a note for the reader.
 
     Raises:
-        UsageError: it is not, for certain, and nobody forced it.
+        Unaskable: it is not, for certain, and nobody forced it.
 
     """
     target = model.target
@@ -74,7 +96,7 @@ async def check_interface(task: Task, model: Speaker) -> str | None:
         return None
     template = await has_template(model)
     if task.interface == "chat" and template is False:
-        raise UsageError(
+        raise Unaskable(
             f"{task.name} asks over chat, and {target.model} has no chat template: it is a base "
             "model. Choose a task for base models, write the chats as plain texts with "
             "--interface completions --template plain, or force this one with --interface chat"
@@ -82,7 +104,7 @@ async def check_interface(task: Task, model: Speaker) -> str | None:
     if task.interface == "completions" and template and not task.bare:
         variant = task.name.removesuffix("_base")
         named = f"Ask {variant}" if variant != task.name else "Choose a task that asks over chat"
-        raise UsageError(
+        raise Unaskable(
             f"{task.name} asks base models over completions, and {target.model} has a chat "
             f"template: it is a chat model. {named}, or force this one with "
             "--interface completions"

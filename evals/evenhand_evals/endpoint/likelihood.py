@@ -54,7 +54,7 @@ def echo(model: str, ask: Likelihood) -> Asked:
         "logprobs": 1,
         "temperature": 0,
     }
-    response = yield Outgoing("/completions", body, kind="text")
+    response = yield Outgoing("/completions", body, kind="text", measures=True)
     choices = sorted(response["choices"], key=lambda each: each.get("index", 0))
     if len(choices) != len(prompts):
         raise AnswerUnreadable(f"{len(prompts)} prompts were asked for, {len(choices)} came back")
@@ -72,7 +72,7 @@ def generate(model: str, ask: Likelihood) -> Asked:
         "logprob_start_len": 0,
         "top_logprobs_num": 1,
     }
-    response = yield Outgoing("/generate", body, root=True, kind=None)
+    response = yield Outgoing("/generate", body, root=True, kind=None, measures=True)
     answers = response if isinstance(response, list) else [response]
     return _likelihoods(ask, [_native(answer) for answer in answers])
 
@@ -138,7 +138,7 @@ def _probe(ask: Likelihood) -> str:
 
 def _likelihoods(ask: Likelihood, scored: Sequence[Scored]) -> Likelihoods:
     base, *wholes = scored
-    alone, greedy = [], []
+    alone, greedy, unscored = [], [], []
     for whole in wholes:
         begin = shared(base.tokens, whole.tokens)
         counted = [each for each in whole.logprobs[begin:] if each is not None]
@@ -148,6 +148,7 @@ def _likelihoods(ask: Likelihood, scored: Sequence[Scored]) -> Likelihoods:
                 "choose a task that generates"
             )
         alone.append(tuple(counted))
+        unscored.append(len(whole.logprobs[begin:]) - len(counted))
         leads = whole.leads[begin:]
         known = [each for each in leads if each is not None]
         greedy.append(all(known) if known else None)
@@ -156,6 +157,7 @@ def _likelihoods(ask: Likelihood, scored: Sequence[Scored]) -> Likelihoods:
         tuple(len(each) for each in alone),
         tuple(greedy),
         tuple(alone),
+        tuple(unscored),
     )
 
 
@@ -235,7 +237,7 @@ def _drawn(
         "logit_bias": {str(token): FORCED_BIAS},
         "logprobs": candidates,
     }
-    answer = yield Outgoing("/completions", body, kind="text")
+    answer = yield Outgoing("/completions", body, kind="text", measures=True)
     told = answer["choices"][0].get("logprobs")
     if told is None:
         return None

@@ -195,6 +195,12 @@ def _targets(own: OwnTask, row: Row) -> list[str]:
                 f"{row.where}: the field {own.target!r} is {target!r}, none of {list(labels)}"
             )
         alike = normaliser(own.metric)
+        if own.metric.kind == "contains" and not alike(target):
+            raise DataError(
+                f"{row.where}: the field {own.target!r} is {target!r}, of which nothing is left to "
+                "look for in an answer, so that each would be right; give the words, or take "
+                "another metric"
+            )
         if letters and alike(target) not in map(alike, letters):
             raise DataError(
                 f"{row.where}: the field {own.target!r} is {target!r}, none of the letters that "

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from evenhand_evals.compare import Comparison, compare_runs
 from evenhand_evals.errors import NotComparable
 from evenhand_evals.report.plots import Axis, Dot, difference_axis, differences
+from evenhand_evals.report.scores import shown
 from evenhand_evals.report.view import PairView, Square
 from evenhand_evals.results import RunData
 from evenhand_evals.stats.verdict import format_p
@@ -30,7 +31,9 @@ def compare_pairs(
             notes.append(f"{left} against {right}: {error}")
     if not compared:
         return (), tuple(notes)
-    axis = difference_axis([_dot(*letters, each) for letters, each in compared.items()])
+    dots = [_dot(*letters, each) for letters, each in compared.items()]
+    in_points = any(each.unit == "points" for each in compared.values())
+    axis = difference_axis(dots, least=6.0 if in_points else 0.0)
     views = [_view(*letters, each, axis) for letters, each in compared.items()]
     return tuple(views), tuple(notes)
 
@@ -41,14 +44,14 @@ def _view(left: str, right: str, comparison: Comparison, axis: Axis) -> PairView
         left=left,
         right=right,
         items=f"{comparison.items:,}",
-        tone=comparison.band if comparison.significant else "fluctuation",
+        tone=comparison.band or "attention" if comparison.significant else "fluctuation",
         says=_unbroken(comparison.verdict),
         plot=differences(
             f"difference-{left}-{right}",
-            f"Score of {left} minus score of {right}, in points",
+            _title(left, right, comparison),
             [_dot(left, right, comparison)],
             axis,
-            BANDS,
+            BANDS if comparison.unit == "points" else (),
         ),
         notes=(*comparison.warnings, *_left_out(comparison), *comparison.notes),
         detail=_detail(left, right, comparison),
@@ -56,10 +59,20 @@ def _view(left: str, right: str, comparison: Comparison, axis: Axis) -> PairView
     )
 
 
+def _title(left: str, right: str, comparison: Comparison) -> str:
+    unit = ", in points" if comparison.unit == "points" else f" in {comparison.metric}"
+    return f"Score of {left} minus score of {right}{unit}{_better(comparison)}"
+
+
+def _better(comparison: Comparison) -> str:
+    return " (lower is better)" if comparison.lower_is_better else ""
+
+
 def _dot(left: str, right: str, comparison: Comparison) -> Dot:
     value, low, high = comparison.difference, comparison.low, comparison.high
-    bounds = "no interval" if comparison.interval == "none" else f"{low:+.1f} to {high:+.1f}"
-    text = f"{value:+.1f} ({bounds})"
+    ends = f"{comparison.text(low)} to {comparison.text(high)}"
+    bounds = "no interval" if comparison.interval == "none" else ends
+    text = f"{comparison.text(value)} ({bounds})"
     return Dot(f"{left} − {right}", value, low, high, text)
 
 
@@ -80,8 +93,9 @@ def _detail(left: str, right: str, comparison: Comparison) -> str:
     mid = f" (mid-p {comparison.mid_p:.2g})" if comparison.mid_p is not None else ""
     draws = f", {comparison.draws:,} random draws" if comparison.draws else ""
     return (
-        f"On these items {left} scores {100 * comparison.a.score.value:.1f} % and {right} "
-        f"{100 * comparison.b.score.value:.1f} %; {comparison.discordant} of {comparison.items} "
-        f"items differ. Test: {comparison.test}{draws}, {format_p(comparison.p)}{mid}. "
+        f"On these items {left} scores {shown(comparison.a.score)} and {right} "
+        f"{shown(comparison.b.score)} in {comparison.metric}{_better(comparison)}; "
+        f"{comparison.discordant} of {comparison.items} items differ. "
+        f"Test: {comparison.test}{draws}, {format_p(comparison.p)}{mid}. "
         f"Interval: {comparison.interval}."
     )

@@ -48,28 +48,31 @@ def score_axis(dots: Sequence[Dot]) -> Axis:
     """Choose the scale for scores: all of 0..100, unless the intervals would shrink to dots.
 
     If together they span less than a quarter of the scale, and zero is not near, the axis is cut
-    to them with a margin of half their span on both sides; the plot says where it starts.
+    to them with a margin of half their span on both sides; the plot says where it starts. Scores
+    that are no shares of a whole (a cost, a perplexity) have a scale from zero to around them.
     """
     low, high = min(dot.low for dot in dots), max(dot.high for dot in dots)
     span = high - low
+    if low < 0 or high > 100:
+        return _axis(min(0.0, low * 1.1), max(high * 1.1, 1.0))
     if span >= WHOLE_SCALE_FROM or low < WHOLE_SCALE_FROM:
         return _axis(0.0, 100.0) if high > 50.0 else _axis(0.0, max(high * 1.1, 1.0))
     margin = max(span / 2, 1.0)
     return _axis(max(0.0, low - margin), min(100.0, high + margin))
 
 
-def difference_axis(dots: Sequence[Dot]) -> Axis:
-    """Choose the scale for differences: zero in the middle, at least 6 points to each side."""
-    reach = max(6.0, *(abs(edge) * 1.05 for dot in dots for edge in (dot.low, dot.high)))
-    return _axis(-reach, reach)
+def difference_axis(dots: Sequence[Dot], least: float = 6.0) -> Axis:
+    """Choose the scale for differences: zero in the middle, and so much at least to each side."""
+    reach = max(least, *(abs(edge) * 1.05 for dot in dots for edge in (dot.low, dot.high)))
+    return _axis(-reach, reach) if reach else _axis(-1.0, 1.0)
 
 
-def forest(key: str, title: str, dots: Sequence[Dot]) -> Markup:
-    """Draw scores with their intervals, one row for each run."""
+def forest(key: str, title: str, dots: Sequence[Dot], unit: str = " %") -> Markup:
+    """Draw scores with their intervals, one row for each run; `unit` is written after a number."""
     axis = score_axis(dots)
     shapes = [*_grid(axis, len(dots), signed=False), *_rows(axis, dots)]
     if axis.low > 0:
-        note = f"the axis starts at {axis.low:g} %"
+        note = f"the axis starts at {axis.low:g}{unit}"
         shapes.append(_text(PLOT_LEFT, ROW * len(dots) + AXIS + 8, note, "note"))
     return picture(key, title, _described(dots), _height(len(dots), axis.low > 0), shapes)
 

@@ -11,6 +11,7 @@ from evenhand_evals.compare import identity
 from evenhand_evals.log import Record
 from evenhand_evals.report.view import AnswerView, SampleView, Turn
 from evenhand_evals.results import RunData
+from evenhand_evals.thinking import thinking_of
 from evenhand_evals.wire import image_url
 
 SHOWN = 50
@@ -243,7 +244,5 @@ def _tokens(record: Record) -> str | None:
 
 
 def _thinking(record: Record) -> str | None:
-    completion = record.completion
-    if completion is None or not completion.reasoning:
-        return None
-    return f"{len(completion.reasoning):,} characters, in the run's log"
+    found = thinking_of([record.completion]) if record.completion else None
+    return f"{found.characters:,} characters, in the run's log" if found else None

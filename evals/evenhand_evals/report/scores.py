@@ -7,12 +7,14 @@ from typing import Any
 import orjson
 from markupsafe import Markup
 
+from evenhand_evals.headlines import Bounds
 from evenhand_evals.latency import Times, milliseconds
 from evenhand_evals.manifest import Manifest
 from evenhand_evals.overviews import Overview
 from evenhand_evals.report.plots import Dot, forest, outcome_bar
 from evenhand_evals.report.view import Cell, Fact, Row, RunView, Table
-from evenhand_evals.results import Bounds, RunData
+from evenhand_evals.results import RunData
+from evenhand_evals.thinking import thinking_text
 from evenhand_evals.types import OUTCOMES, Estimate
 
 UNKNOWN = "not known"
@@ -63,7 +65,9 @@ def forest_plot(runs: Mapping[str, RunData]) -> Markup | None:
         for letter, run in runs.items()
         if run.result.score
     ]
-    return forest("forest", "Scores with their 95 % intervals", dots) if dots else None
+    shares = all(run.result.score.unit == "share" for run in runs.values() if run.result.score)
+    unit = " %" if shares else ""
+    return forest("forest", "Scores with their 95 % intervals", dots, unit) if dots else None
 
 
 def tables(runs: Mapping[str, RunData]) -> tuple[Table, ...]:
@@ -114,11 +118,18 @@ def facts(runs: Mapping[str, RunData]) -> tuple[Fact, ...]:
         lines.append(Fact(name, values[:1] if len(set(values)) == 1 else values))
     prints = tuple(_fingerprints(run) for run in runs.values())
     lines.append(Fact("decoding fingerprint", prints[:1] if len(set(prints)) == 1 else prints))
+    thinking = tuple(_thinking(run) for run in runs.values())
+    if any(thinking):
+        lines.append(Fact("thinking, not scored", thinking))
     for name in dict.fromkeys(name for run in runs.values() for name in run.result.metrics):
         found = tuple(_detail(run, name) for run in runs.values())
         if any(found):
             lines.append(Fact(f"how {name} is made", found[:1] if len(set(found)) == 1 else found))
     return tuple(lines)
+
+
+def _thinking(run: RunData) -> str:
+    return thinking_text(run.result.thinking) if run.result.thinking else ""
 
 
 def _detail(run: RunData, name: str) -> str:

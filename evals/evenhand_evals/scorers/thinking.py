@@ -14,10 +14,15 @@ _CLOSE = "</think>"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The text to score, and whether thinking text was taken away to get it."""
+    """The text to score, and the thinking text that was taken away to get it, None if none was."""
 
     text: str
-    thinking_removed: bool
+    thinking: str | None = None
+
+    @property
+    def thinking_removed(self) -> bool:
+        """Whether there was thinking text."""
+        return self.thinking is not None
 
 
 def answer_of(text: str) -> Answer:
@@ -29,8 +34,9 @@ def answer_of(text: str) -> Answer:
     """
     before, closed, after = text.partition(_CLOSE)
     opened = before.lstrip().startswith(_OPEN)
+    thinking = before.lstrip().removeprefix(_OPEN).strip()
     if opened and not closed:
-        return Answer("", thinking_removed=True)
+        return Answer("", thinking)
     if closed and (opened or _OPEN not in before):
-        return Answer(after.lstrip(), thinking_removed=True)
-    return Answer(text, thinking_removed=False)
+        return Answer(after.lstrip(), thinking)
+    return Answer(text)

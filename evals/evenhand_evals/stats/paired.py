@@ -97,7 +97,7 @@ def newcombe(table: Discordance, level: float = LEVEL) -> Interval:
     )
 
 
-def unvaried(value: float, n: int, level: float = LEVEL) -> Interval:
+def unvaried(value: float, n: float, level: float = LEVEL) -> Interval:
     """Give the interval of a mean difference of n items that all differ alike, by `value`.
 
     That n items are alike leaves room for a share of others up to Wilson's upper bound of 0 of n
@@ -105,7 +105,7 @@ def unvaried(value: float, n: int, level: float = LEVEL) -> Interval:
     is also Newcombe's interval of n pairs that agree. One item says nothing of what varies, and
     values outside of -1..1 have no such bounds: the method is "none" for both.
     """
-    if n == 1 or abs(value) > 1:
+    if n <= 1 or abs(value) > 1:
         return Interval(value, value, value, "none")
     others = wilson(0, n, level).high
     return Interval(value, value - others * (1 + value), value + others * (1 - value), "wilson")

@@ -24,12 +24,16 @@ _LARGEST = 700.0
 
 @dataclass(frozen=True, slots=True)
 class Totals:
-    """The sum of natural logarithms of a text's tokens, and how many units the text has."""
+    """The sum of natural logarithms of a text's tokens, and how many units the text has.
+
+    `unscored` tokens have no logarithm and are not among `tokens`; their words and bytes count.
+    """
 
     logprob: float
     tokens: int
     words: int
     bytes: int
+    unscored: int = 0
 
 
 Row = tuple[float, float, float, float, float, float]
@@ -48,6 +52,10 @@ METRICS: Mapping[str, Callable[[Sequence[float]], float]] = {
     "bits_per_byte": lambda sums: -sums[0] / sums[3] / math.log(2),
     "mean_of_text_perplexities": lambda sums: sums[4] / sums[5],
 }
+
+
+PER_UNIT = ("word_perplexity", "byte_perplexity", "bits_per_byte")
+"""Those whose units hold what could not be scored."""
 
 
 def _row(totals: Totals) -> Row:
@@ -76,8 +84,20 @@ def perplexities(texts: Sequence[Sequence[Totals]]) -> dict[str, Estimate]:
     for name, metric in METRICS.items():
         value = metric(whole)
         interval = percentiles(value, list(map(metric, drawn)))
-        found[name] = replace(Estimate.of(interval, n), unit="plain")
+        found[name] = replace(Estimate.of(interval, n), unit="plain", detail=_detail(name, texts))
     return found
+
+
+def _detail(name: str, texts: Sequence[Sequence[Totals]]) -> str:
+    every = [each for repeats in texts for each in repeats]
+    unscored = sum(each.unscored for each in every)
+    if not unscored or name not in PER_UNIT:
+        return ""
+    tokens = unscored + sum(each.tokens for each in every)
+    return (
+        f"{unscored:,} of {tokens:,} tokens begin a text, so that the engine tells no logarithm; "
+        "their words and bytes count, which makes the figure that much too low"
+    )
 
 
 def of_items(items: Sequence[ScoredItem]) -> Mapping[str, Estimate]:

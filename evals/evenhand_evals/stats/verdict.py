@@ -16,9 +16,12 @@ Band = Literal["fluctuation", "attention", "notable", "investigate"]
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The practical band, whether the test is significant, and both in one or two sentences."""
+    """The practical band, whether the test is significant, and both in one or two sentences.
 
-    band: Band
+    `band` is None for a difference that is not in points.
+    """
+
+    band: Band | None
     significant: bool
     text: str
 
@@ -64,3 +67,27 @@ def verdict(points: float, p: float, a: str = "A", b: str = "B") -> Verdict:
     text = f"{better} is {abs(points):.1f} points higher; the difference is "
     head, colon, tail = meaning.partition(": ")
     return Verdict(kind, significant, f"{text}{head} ({format_p(p)}){colon}{tail}")
+
+
+def format_plain(difference: float) -> str:
+    """Write a difference that is not in points, with its sign, to three digits or three places."""
+    size = abs(difference)
+    return f"{difference:+.1f}" if size >= 100 else f"{difference:+.{3 if size >= 0.1 else 5}f}"
+
+
+def plain_verdict(difference: float, p: float, a: str, b: str, *, lower_is_better: bool) -> Verdict:
+    """Judge a difference of A minus B in a unit of its own, for which there are no bands."""
+    significant = p < SIGNIFICANCE
+    if difference == 0:
+        return Verdict(None, significant, verdict(0, p, a, b).text)
+    better = a if (difference < 0) == lower_is_better else b
+    size = format_plain(abs(difference)).removeprefix("+")
+    way = "lower, which is better" if lower_is_better else "higher"
+    said = "significant" if significant else "not significant"
+    meaning = (
+        "real, whether or not it matters"
+        if significant
+        else "these items do not tell it from chance"
+    )
+    text = f"{better} is {size} {way}; the difference is {said} ({format_p(p)}): {meaning}"
+    return Verdict(None, significant, text)

@@ -32,6 +32,10 @@ SUFFIXES = (".yaml", ".yml")
 WHAT = "a suite"
 WIDEST = "*?["
 """The characters that make a task's name a pattern."""
+LONGEST_NAME = 255
+"""The most bytes that file systems give a folder's name."""
+FILES_OF_A_SUITE = ("suite.json", "report.html")
+"""What stands beside the models' folders."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +62,7 @@ class ModelEntry:
     @property
     def label(self) -> str:
         """The model's name in tables, which is a folder's name too."""
-        return (self.name or self.model).replace("/", "_")
+        return (self.model if self.name is None else self.name).replace("/", "_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +98,8 @@ class TaskEntry:
     """Tasks of a suite and what is said of them; `name` may be a pattern, or a task's own file.
 
     `show` and `hide` are patterns of metrics that the tables print (the logs have all).
-    `languages` keeps the items of these languages, as the items' groups name them.
+    `languages` keeps the items of these languages: those of their field `language`, else of the
+    words of their groups.
     """
 
     name: str = field(metadata=SHORT)
@@ -120,9 +125,27 @@ class TaskEntry:
 
 
 def _option(value: Any) -> str:
+    """Write an option's value as a task reads it; YAML takes `yes` and `no` for booleans."""
     if isinstance(value, list):
-        return ",".join(str(each) for each in value)
-    return str(value).lower() if isinstance(value, bool) else str(value)
+        return ",".join(_option(each) for each in value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)
+
+
+def folder_fault(name: str) -> str | None:
+    """Say why a name cannot be that of a folder in the suite's own, None where it can."""
+    if not name.strip():
+        return "is empty"
+    if name.startswith("."):
+        return "begins with a full stop"
+    if any(each in "/\\" or not each.isprintable() for each in name):
+        return "holds a slash, a backslash or an unprintable character"
+    if name in FILES_OF_A_SUITE:
+        return "is the name of the suite's own file"
+    if len(name.encode(errors="replace")) > LONGEST_NAME:
+        return f"is longer than {LONGEST_NAME} bytes"
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +242,7 @@ def _check(document: Document[Suite]) -> None:
         _check_task(document, f"tasks.{place}", task)
     for place, model in enumerate(suite.models):
         _check_speaker(document, f"models.{place}", model)
+        _check_label(document, f"models.{place}", model)
         if model.label in [each.label for each in suite.models[:place]]:
             raise document.error(
                 f"models.{place}.name", f"{model.label!r} stands twice; give each model a name"
@@ -255,6 +279,17 @@ def _check_task(document: Document[Suite], key: str, task: TaskEntry) -> None:
     if task.data is not None and any(each in task.name for each in WIDEST):
         raise document.error(f"{key}.data", "belongs to one task; name it without a pattern")
     settings_of(document, f"{key}.set", task.parameters)
+
+
+def _check_label(document: Document[Suite], key: str, model: ModelEntry) -> None:
+    fault = folder_fault(model.label)
+    if fault is None:
+        return
+    if model.name is not None:
+        message = f"{model.name!r} {fault}, and is to be a folder's name; take another"
+        raise document.error(f"{key}.name", message)
+    message = f"{model.model!r} {fault}, and is to be a folder's name; give the model another: name"
+    raise document.error(f"{key}.model", message)
 
 
 def _check_sampling(document: Document[Suite], key: str, sampling: Sampling) -> None:

@@ -116,7 +116,9 @@ def _as_it_stands(run: PlannedRun, said: Mapping[str, Any]) -> Standing:
     reason = None if data.result.complete else "not gone on with in this call"
     if said.get("state") in get_args(State) and said["state"] not in ("running", "waiting"):
         state, reason = said["state"], said.get("reason")
-    return Standing(run, state, reason, data=data, asked=False)
+    standing = Standing(run, state, reason, asked=False)
+    standing.read(data)
+    return standing
 
 
 def write_suite(out: Path, suite: Finished) -> None:

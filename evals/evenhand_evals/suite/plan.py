@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from evenhand_evals.errors import DataError, UsageError
+from evenhand_evals.errors import DataError, Unaskable, UsageError
 from evenhand_evals.own.task import is_own_task, read_own_task
 from evenhand_evals.sampling import stratified
 from evenhand_evals.settings import (
@@ -28,6 +28,7 @@ from evenhand_evals.suite.file import (
     Suite,
     TaskEntry,
     concurrency_of,
+    folder_fault,
     judge_target,
 )
 from evenhand_evals.suite.words import Origin
@@ -35,6 +36,8 @@ from evenhand_evals.types import Dataset, DataSource, Sample, Task
 from evenhand_evals.yaml_tree import Document
 
 _WORD = re.compile(r"[^\W_]+")
+SHOWN = 12
+"""How many languages or groups a message lists."""
 NO_JUDGE = (
     "needs a judge, and the suite names none; give --judge-url and --judge-model, or the suite "
     "the key judge"
@@ -127,7 +130,7 @@ def _tasks(document: Document[Suite]) -> list[tuple[TaskEntry, Task]]:
 
     named: dict[int, Task] = {}
     for place, entry in enumerate(document.value.tasks):
-        if _is_pattern(entry):
+        if is_pattern(entry):
             continue
         task = _own_or_shipped(document, f"tasks.{place}", entry, TASKS)
         if task.name in {each.name for each in named.values()}:
@@ -157,7 +160,8 @@ def _matching(
     return matches
 
 
-def _is_pattern(entry: TaskEntry) -> bool:
+def is_pattern(entry: TaskEntry) -> bool:
+    """Whether an entry may stand for several tasks, which it does not name."""
     return any(each in entry.name for each in WIDEST) and not is_own_task(entry.name)
 
 
@@ -168,6 +172,10 @@ def _own_or_shipped(
         task = read_own_task(Path(document.name).parent / entry.name)
         if task.name in known:
             raise document.error(key, f"{task.name} is the name of a shipped task; take another")
+        fault = folder_fault(task.name)
+        if fault is not None:
+            message = f"the task's name {task.name!r} {fault}, and is to be a folder's name"
+            raise document.error(key, f"{message}; take another")
         return task
     if entry.name not in known:
         hint = nearest_names(entry.name, sorted(known))
@@ -263,16 +271,18 @@ def _load(load: Callable[[DataSource], Dataset], entry: TaskEntry, source: DataS
     """Load the items that the suite asks for.
 
     Raises:
-        DataError: they are not at hand, or the served model has no room for them.
+        DataError: they are not at hand, or an option of the task is wrong.
+        Unaskable: the served model has no room for them, or a pattern caught a task that has none.
+        UsageError: the task has no such languages, or no such field to draw by.
 
     """
     try:
         dataset = load(source)
-    except DataError:
+    except (DataError, Unaskable):
         raise
     except UsageError as error:
         raise DataError(str(error)) from error
-    samples = _of_languages(dataset, entry.languages)
+    samples = _of_languages(dataset, entry)
     sampling = entry.sampling
     if sampling is not None and sampling.by is not None:
         by = sampling.by
@@ -289,26 +299,41 @@ def _load(load: Callable[[DataSource], Dataset], entry: TaskEntry, source: DataS
 
 def _stratum(sample: Sample, by: str) -> str:
     if by not in sample.metadata:
-        known = sorted(sample.metadata)
-        raise DataError(f"sampling.by: {sample.id} has no field {by!r}; {nearest_names(by, known)}")
+        hint = nearest_names(by, sorted(sample.metadata))
+        raise UsageError(
+            f"sampling.by: {sample.id} has no field {by!r}; {hint}; "
+            "or say sampling: all in the task's entry"
+        )
     return str(sample.metadata[by])
 
 
-def _of_languages(dataset: Dataset, languages: Sequence[str]) -> list[Sample]:
-    if not languages:
+def _of_languages(dataset: Dataset, entry: TaskEntry) -> list[Sample]:
+    """Give the items of the languages that an entry names; a pattern may catch tasks without."""
+    if not entry.languages:
         return list(dataset.samples)
-    kept = [each for each in dataset.samples if not languages_of(each).isdisjoint(languages)]
-    if not kept:
-        known = sorted({word for each in dataset.samples for word in languages_of(each)})
-        raise DataError(
-            f"languages: no item of {dataset.source} is in {', '.join(languages)}; its groups "
-            f"speak of {', '.join(known[:12]) or 'none'}"
-        )
-    return kept
+    wanted = set(entry.languages)
+    kept = [each for each in dataset.samples if not languages_of(each).isdisjoint(wanted)]
+    lacking = wanted.difference(*(languages_of(each) for each in kept))
+    if not lacking or (kept and is_pattern(entry)):
+        return kept
+    error = Unaskable if is_pattern(entry) else UsageError
+    raise error(
+        f"languages: no item of {dataset.source} is in {', '.join(sorted(lacking))}; "
+        f"{_known_languages(dataset)}"
+    )
+
+
+def _known_languages(dataset: Dataset) -> str:
+    for name, says in (("language", "its items are in"), ("group", "its groups are")):
+        known = sorted({str(s.metadata[name]) for s in dataset.samples if name in s.metadata})
+        if known:
+            more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+            return f"{says} {', '.join(known[:SHOWN])}{more}"
+    return "its items name none; leave languages out"
 
 
 def languages_of(sample: Sample) -> set[str]:
-    """Give the words that may name an item's language: `language`, and the words of its group."""
+    """Give the words that may name an item's language: its own field, and its group's words."""
     said = [sample.metadata[name] for name in ("language", "group") if name in sample.metadata]
     return {str(each) for each in said} | {
         word for each in said for word in _WORD.findall(str(each))

@@ -8,17 +8,19 @@ why.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Protocol
 
 from evenhand_evals.brief import Brief, brief_of
-from evenhand_evals.errors import DataError, EndpointError, EvalError, RunDiffers, UsageError
+from evenhand_evals.errors import DataError, EndpointError, EvalError, Unaskable
+from evenhand_evals.headlines import item_values
 from evenhand_evals.log import Record
 from evenhand_evals.progress import Reporter
-from evenhand_evals.results import RunData, item_values, load_run
-from evenhand_evals.run import load_data, run_task
+from evenhand_evals.results import RunData, load_run
+from evenhand_evals.run import run_task
+from evenhand_evals.suite.check import is_finished
 from evenhand_evals.suite.file import Budget
 from evenhand_evals.suite.folder import write_suite
 from evenhand_evals.suite.plan import LeftOut, PlannedRun
@@ -118,26 +120,6 @@ class _Watcher:
         pass
 
 
-def check_data(runs: Iterable[PlannedRun]) -> None:
-    """Load the data of every task once, before anything is asked.
-
-    Raises:
-        DataError: a task's data is not at hand; all of them are named.
-
-    """
-    missing: dict[str, str] = {}
-    for run in runs:
-        with suppress(EndpointError):
-            try:
-                load_data(run.task, run.settings)
-            except DataError as error:
-                told = run.origin.told(error, of_file=run.own_data)
-                missing.setdefault(run.task.name, told)
-    if missing:
-        listed = "; ".join(f"{name}: {why}" for name, why in missing.items())
-        raise DataError(f"--strict-data: {listed}")
-
-
 async def run_suite(
     left: Sequence[LeftOut],
     out: Path,
@@ -211,13 +193,18 @@ async def _one(standing: Standing, spending: Spending, viewer: Viewer) -> None:
 
     going = asyncio.create_task(run_task(run.task, run.settings, reporting=reporting))
     try:
-        standing.data = await spending.within(going)
-        standing.state = "done" if standing.data is not None else "stopped"
-        standing.reason = _why_no_score(standing.data)
+        data = await spending.within(going)
+        standing.state = "done" if data is not None else "stopped"
+        standing.reason = _why_no_score(data)
+        if data is not None:
+            standing.read(data)
     except EvalError as error:
         standing.state = _state_after(error, run)
         of_file = standing.state == "refused" or str(error).startswith(("sampling", "languages"))
         standing.reason = run.origin.told(error, of_file=of_file)
+        if standing.state == "failed" and await asyncio.to_thread(is_finished, run):
+            standing.state = "done"
+            standing.reason = f"an earlier call finished it, and now {standing.reason}"
 
 
 def _why_no_score(data: RunData | None) -> str | None:
@@ -230,11 +217,9 @@ def _why_no_score(data: RunData | None) -> str | None:
 def _state_after(error: EvalError, run: PlannedRun) -> State:
     if isinstance(error, EndpointError):
         return "failed"
-    if isinstance(error, RunDiffers) or not isinstance(error, UsageError):
-        return "refused"
-    if isinstance(error, DataError):
-        return "refused" if run.own_data else "left out"
-    return "left out" if run.task.interface == "likelihood" else "refused"
+    if isinstance(error, Unaskable) or (isinstance(error, DataError) and not run.own_data):
+        return "left out"
+    return "refused"
 
 
 def _close(standing: Standing, spending: Spending) -> None:
@@ -245,4 +230,4 @@ def _close(standing: Standing, spending: Spending) -> None:
         standing.reason = f"{spending.reached} spent" if spending.reached else "interrupted"
     if standing.data is None:
         with suppress(EvalError):
-            standing.data = load_run(standing.run.settings.out)
+            standing.read(load_run(standing.run.settings.out))

@@ -21,7 +21,9 @@ _OF_MODEL: Final[Mapping[str, str]] = {
     "--engine": "engine:",
 }
 """Options that a suite has as keys; of `evenhand eval suite` too are those that are not here."""
-_MODEL_KEYS: Final = frozenset(("base_url", "model", "profile", "template", "interface"))
+_MODEL_KEYS: Final = frozenset(
+    ("base_url", "model", "api_key_env", "profile", "template", "interface", "engine")
+)
 _KEYS: Final[Mapping[str, str]] = {
     "--data": "data",
     "no data": "data",
@@ -30,9 +32,11 @@ _KEYS: Final[Mapping[str, str]] = {
     "languages": "languages",
     "base_url:": "base_url",
     "model:": "model",
+    "api_key_env:": "api_key_env",
     "profile:": "profile",
     "--template": "template",
     "--interface": "interface",
+    "--engine": "engine",
 }
 """How a message begins, and the key that it is of."""
 
@@ -69,6 +73,20 @@ class Origin:
         if path not in self.document.lines and key in self.document.lines:
             path = key
         return f"{self.document.name}:{self.document.line(path)}: {said}"
+
+    def of_endpoint(self, text: str, *, judge: bool) -> str:
+        """Give the file, line and key of the model, or the judge, that a message is of, and it."""
+        key = text.partition(":")[0] if judge else _key(text)
+        owner = ("judge" if "judge" in self.document.lines else None) if judge else self.model
+        said = _renamed(text, _OF_MODEL) if judge else self.words(text)
+        if owner is None:
+            return said
+        if judge:
+            path = key if key.startswith(f"{owner}.") else owner
+        else:
+            path = f"{owner}.{key}" if key in _MODEL_KEYS else owner
+        shown = said if path != owner else f"{owner}: {said}"
+        return f"{self.document.name}:{self.document.line(path)}: {shown}"
 
     def told(self, error: Exception, *, of_file: bool) -> str:
         """Give an error's message; with file and line if it is `of_file`, or names a key."""

@@ -20,6 +20,8 @@ many of them mean that the server has no tool parser, or not the model's.
 
 What to mind:
 
+- Only a server's chat route shows tools to a model: with `--template` or `--interface completions`
+  the run is refused, and `bfcl_*_prompt` asks what can be asked so.
 - BFCL asks with temperature 0.001; here the temperature is yours: `--set temperature=0.001`.
 - "Simple" on the leaderboard is the unweighted mean of the three `simple` categories (400, 100
   and 50 items), and "Non-Live AST" that of simple, `multiple`, `parallel` and `parallel_multiple`,

@@ -72,6 +72,8 @@ Parts and form:
 - `combination:two_responses`: exactly two different texts with `******` between, as in IFEval.
 """
 
+from dataclasses import replace
+
 from evenhand_evals.scorers.instructions_chinese import INSTRUCTIONS
 from evenhand_evals.tasks import ifeval
 from evenhand_evals.tasks.sources import find_shipped
@@ -83,7 +85,10 @@ FILE = "ifeval_zh.jsonl"
 def load(source: DataSource) -> Dataset:
     """Load the shipped set, or a file of the user's in IFEval's form."""
     found = find_shipped(source, FILE)
-    samples = ifeval.read_samples(found, INSTRUCTIONS)
+    samples = tuple(
+        replace(each, metadata={**each.metadata, "language": "zh"})
+        for each in ifeval.read_samples(found, INSTRUCTIONS)
+    )
     licence = "Apache-2.0" if source.path is None else "unknown"
     return Dataset(samples, found.source, found.revision, found.sha256, licence)
 

@@ -11,7 +11,8 @@ choice; vLLM: all four). `obeyed` is the share of answers that are a label and n
 `labels_format_cost` asks every item twice, free and then constrained, and its headline is
 `format_cost`, constrained accuracy minus free accuracy: negative where the constraint costs. The
 free answer is read leniently. `--task-set constraint=choice|regex|grammar|json_schema` names the
-constraint, the schema by default; compare two runs of it to compare two constraints.
+constraint, the schema by default; compare two runs of it to compare two constraints. Where the
+engine is known not to have the constraint, nothing is asked: there would be no cost to report.
 """
 
 import json
@@ -29,6 +30,7 @@ from evenhand_evals.types import (
     Ask,
     Chat,
     Completion,
+    Constraint,
     Dataset,
     DataSource,
     Outcome,
@@ -142,6 +144,7 @@ FORMAT_COST = Task(
     score_all=_score_both,
     aggregate="format_cost",
     options={_OPTION: f"one of {', '.join(FIELDS)}; {DEFAULT} if it is left out"},
+    constraint=Constraint(_OPTION, FIELDS),
 )
 
 TASKS: dict[str, Task] = {

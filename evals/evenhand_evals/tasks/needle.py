@@ -219,6 +219,7 @@ def _row(name: str, kind: str, asks: tuple[Asks, ...], plan: "Plan", language: s
                         "depth": depth,
                         "question": f"{kind}-{language}-{number}",
                         "kind": kind,
+                        "language": language,
                     },
                 )
                 for depth in grid.depths

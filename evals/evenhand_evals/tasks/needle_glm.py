@@ -106,7 +106,12 @@ def load(name: str, source: DataSource) -> Dataset:
                 id=f"{name}-{length}-{depth}",
                 messages=(Message("user", _prompt(text, depth)),),
                 target=NEEDLE,
-                metadata={"group": cell(length, depth), "length": length, "depth": depth},
+                metadata={
+                    "group": cell(length, depth),
+                    "length": length,
+                    "depth": depth,
+                    "language": "en",
+                },
             )
             for depth in depths
         ]

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from evenhand_evals.errors import UsageError
+from evenhand_evals.errors import Unaskable, UsageError
 from evenhand_evals.types import DataSource
 
 
@@ -90,7 +90,10 @@ def left_out(source: DataSource, default: Sequence[int], spare: int) -> dict[str
     if limit is None or "lengths" in source.options:
         return {}
     answer = f", {spare} of them for the answer" if spare else ""
-    why = f"left out: the endpoint serves a context of {limit} tokens{answer}"
+    why = (
+        f"left out: the endpoint serves a context of {limit} tokens{answer}; serve the model with "
+        "a larger one to ask them"
+    )
     return {str(each): why for each in default if each + spare > limit}
 
 
@@ -100,7 +103,7 @@ def lengths(source: DataSource, default: Sequence[int], spare: int) -> tuple[int
     Those of the default that the served context has no room for are left out.
 
     Raises:
-        UsageError: the served context is known and has no room for a length.
+        Unaskable: the served context is known and has no room for a length.
 
     """
     limit = source.tokens().limit
@@ -112,7 +115,8 @@ def lengths(source: DataSource, default: Sequence[int], spare: int) -> tuple[int
     if fitting and (fitting == asked or "lengths" not in source.options):
         return fitting
     longest = ", ".join(str(each) for each in asked if each > room)
-    raise UsageError(
+    raise Unaskable(
         f"the endpoint serves a context of {limit} tokens, of which {spare} are kept for the "
-        f"answer: no room for prompts of {longest}; give --task-set lengths=N,... of at most {room}"
+        f"answer: no room for prompts of {longest}; serve the model with a "
+        f"larger context, or give --task-set lengths=N,... of at most {room}"
     )

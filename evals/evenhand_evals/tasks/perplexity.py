@@ -24,7 +24,8 @@ Traps:
   `stride` = `window` - 1 comes nearest. Compare only runs of the same window and stride; the digest
   of the data set covers both.
 - The first token of a text has nothing before it. It is scored where the engine puts tokens before
-  a text (BOS), and left out where it does not; its word and bytes are counted all the same.
+  a text (BOS), and left out where it does not; its word and bytes are counted all the same, which
+  matters where texts are short: the result then says how many tokens that were.
 - llama.cpp is asked token by token: take a small --limit.
 """
 
@@ -37,7 +38,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from evenhand_evals.errors import DataError, UsageError
+from evenhand_evals.errors import DataError, Unaskable
 from evenhand_evals.stats.perplexity import Totals
 from evenhand_evals.tasks.perplexity_windows import OPTIONS, question, setting, windows, words
 from evenhand_evals.tasks.sources import Found, Origin, field, find, not_utf8, read_file
@@ -141,7 +142,7 @@ def _check_fits(source: DataSource, samples: Sequence[Sample], window: int) -> N
     """Check the longest window against the served context, before anything is asked.
 
     Raises:
-        UsageError: it is too long.
+        Unaskable: it is too long.
 
     """
     limit = source.tokens().limit
@@ -152,9 +153,9 @@ def _check_fits(source: DataSource, samples: Sequence[Sample], window: int) -> N
     needed = source.tokens().count(longest) + 1
     if needed > limit:
         fitting = max(2, 9 * words(longest) * limit // (10 * needed))
-        raise UsageError(
+        raise Unaskable(
             f"--task-set window={window}: a window has {needed} tokens, and the endpoint serves a "
-            f"context of {limit}; give window={fitting} or less"
+            f"context of {limit}; give window={fitting} or less, or serve the model with more"
         )
 
 
@@ -246,6 +247,7 @@ def score_all(sample: Sample, replies: Sequence[Reply]) -> Score:
         tokens=sum(each.tokens[0] for each in told),
         words=sample.metadata["words"],
         bytes=sample.metadata["bytes"],
+        unscored=sum(sum(each.unscored) for each in told),
     )
     return Score(
         outcome="correct",

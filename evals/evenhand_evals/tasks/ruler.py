@@ -101,11 +101,17 @@ KINDS: dict[str, Kind] = {
 
 @dataclass(frozen=True, slots=True)
 class _Fitting:
-    """Writes problems that fit into `room` tokens."""
+    """Writes problems that fit into a length in tokens, of which `kept` are for the answer."""
 
     writer: Writer
     tokens: Tokens
-    room: int
+    length: int
+    kept: int
+
+    @property
+    def room(self) -> int:
+        """How many tokens a problem may have."""
+        return self.length - self.kept
 
     def write(self, seed: str, size: int) -> Problem:
         """Write a problem of a size and count it."""
@@ -124,7 +130,12 @@ class _Fitting:
                 )
             low, high = high, min(high * 2, writer.largest)
         if low == 0:
-            raise DataError(f"{writer.name}: the smallest problem has more than {self.room} tokens")
+            smallest = self.write(seed, writer.smallest).tokens
+            raise DataError(
+                f"--task-set lengths={self.length}: the smallest problem of {writer.name} has "
+                f"{smallest} tokens, and {self.kept} are kept for the answer; give a length of "
+                f"{smallest + self.kept} or more"
+            )
         while high - low > max(1, low // 500):
             size = (low + high) // 2
             low, high = (size, high) if self.write(seed, size).tokens <= self.room else (low, size)
@@ -181,7 +192,7 @@ def load(name: str, source: DataSource) -> Dataset:
             raise DataError(
                 f"--data {source.path}: ruler_{name} writes all of its text itself; leave it out"
             )
-        problems = _Fitting(writer, tokens, length - kind.answer_tokens).all(seeds)
+        problems = _Fitting(writer, tokens, length, kind.answer_tokens).all(seeds)
         samples += [
             _sample(name, number, length, made, prefix) for number, made in enumerate(problems)
         ]

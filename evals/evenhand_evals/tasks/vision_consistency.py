@@ -43,8 +43,8 @@ def follow(sample: Sample, replies: Sequence[Reply]) -> Ask | None:
     """Ask the same question about the description."""
     if len(replies) > 1:
         return None
-    language = sample.id.rpartition("-")[2]
-    told, question = sample.metadata["told"], sample.messages[-1].text
+    language, told = sample.metadata["language"], sample.metadata["told"]
+    question = sample.messages[-1].text
     prompt = TOLD[language].format(told=told, question=question)
     return Chat((Message("user", prompt),))
 

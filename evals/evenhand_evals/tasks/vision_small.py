@@ -75,9 +75,14 @@ def load(source: DataSource) -> Dataset:
             id=name,
             messages=(shown(each),),
             target=each.target,
-            metadata={"group": kind, "labels": list(each.labels), "told": each.description},
+            metadata={
+                "group": kind,
+                "labels": list(each.labels),
+                "told": each.description,
+                "language": language,
+            },
         )
-        for name, kind, _, each in drawn
+        for name, kind, language, each in drawn
     )
     plan = [(n, s.picture.sha256, s.question, s.target, s.description) for n, _, _, s in drawn]
     return Dataset(
