@@ -6,7 +6,7 @@ its token ids at `/tokenize`; any other endpoint does not tell, and then the mes
 is to show.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -14,6 +14,7 @@ from evenhand_evals.endpoint.asking import PREFILL
 from evenhand_evals.endpoint.facts import route_of
 from evenhand_evals.endpoint.idle import acting
 from evenhand_evals.endpoint.interface import check_written
+from evenhand_evals.endpoint.likelihood import shared
 from evenhand_evals.endpoint.templates import template_of
 from evenhand_evals.run import load_data, order
 from evenhand_evals.settings import RunSettings, Target, api_key, decide
@@ -30,8 +31,9 @@ class FirstPrompt:
 
     `text` is the prompt as the engine gets it, None where only the server knows it; `told_by` says
     who wrote it. `tokens` are its ids, without those that the engine puts before any text; None
-    where nothing tells them. `continuations` are the texts whose likelihood is asked for. `images`
-    has a line for each image, in order.
+    where nothing tells them. `continuations` are the texts whose likelihood is asked for, and
+    `scored` the ids of each that are scored: those of the whole that the prompt does not share.
+    `images` has a line for each image, in order.
     """
 
     item: str
@@ -43,6 +45,7 @@ class FirstPrompt:
     continuations: tuple[str, ...]
     parameters: Mapping[str, Any]
     images: tuple[str, ...] = ()
+    scored: tuple[tuple[int, ...], ...] = ()
 
 
 def image_lines(message: Message) -> tuple[str, ...]:
@@ -84,6 +87,7 @@ def shown_prompt(item: str, ask: Ask, target: Target, budget: int) -> FirstPromp
         told_by = "the server, which tells no text of a chat with images"
     if text is not None and tokens is None and not images:
         tokens = tokenise(asked.root, target.model, text)
+    continuations = ask.continuations if isinstance(ask, Likelihood) else ()
     return FirstPrompt(
         item,
         "likelihood" if isinstance(ask, Likelihood) else route_of(ask, target),
@@ -91,10 +95,25 @@ def shown_prompt(item: str, ask: Ask, target: Target, budget: int) -> FirstPromp
         text,
         told_by,
         tuple(tokens) if tokens is not None else None,
-        ask.continuations if isinstance(ask, Likelihood) else (),
+        continuations,
         {} if isinstance(ask, Likelihood) else decoding.beside(ask.fields, 0),
         images,
+        _scored(asked.root, target.model, text or "", tokens or (), continuations),
     )
+
+
+def _scored(
+    root: Callable[[str, Mapping[str, Any]], Any],
+    model: str,
+    context: str,
+    tokens: Sequence[int],
+    continuations: Sequence[str],
+) -> tuple[tuple[int, ...], ...]:
+    wholes = [tokenise(root, model, context + each) for each in continuations]
+    known = [whole for whole in wholes if whole is not None]
+    if len(known) < len(wholes):
+        return ()
+    return tuple(tuple(whole[shared(tokens, whole) :]) for whole in known)
 
 
 def _text(ask: Ask, target: Target, asked: Asked) -> tuple[str | None, str, Sequence[int] | None]:

@@ -71,6 +71,16 @@ def test_the_prompt(
     assert (None if shown.tokens is None else len(shown.tokens)) == tokens
 
 
+def test_the_tokens_that_are_scored() -> None:
+    """Of each continuation those that the prompt does not have; none where nothing tells them."""
+    asked = [Likelihood("It is", (" so", " no")), Likelihood("", ("so",))]
+    with endpoint(llamacpp) as url:
+        shown = [shown_prompt("i", ask, Target(url, "tiny"), 16) for ask in asked]
+    assert [each.scored for each in shown] == [((32, 115, 111), (32, 110, 111)), ((115, 111),)]
+    with endpoint(silent) as url:
+        assert shown_prompt("i", asked[0], Target(url, "tiny"), 16).scored == ()
+
+
 def test_tools_have_no_prompt_of_ours() -> None:
     """The option that writes it here is named, as for a run."""
     ask = Chat(CHAT.messages, {"tools": []})

@@ -1,5 +1,7 @@
 """What `evenhand eval run --show-prompt` prints."""
 
+from collections.abc import Sequence
+
 import click
 import orjson
 
@@ -25,13 +27,18 @@ def print_prompt(prompt: FirstPrompt, *, as_json: bool) -> None:
     else:
         for message in prompt.messages:
             click.echo(shown_message(message))
-    for continuation in prompt.continuations:
-        click.echo(f"[continuation] {continuation!r}")
+    for place, continuation in enumerate(prompt.continuations):
+        ids = f", tokens: {_ids(prompt.scored[place])}" if prompt.scored else ""
+        click.echo(f"[continuation] {continuation!r}{ids}")
     click.echo("--- end of the prompt")
     if prompt.tokens is None and prompt.images:
         click.echo("tokens: not told, because the engine adds those of the images")
     elif prompt.tokens is None:
         click.echo("tokens: the endpoint does not tell")
     else:
-        click.echo(f"{len(prompt.tokens)} tokens: {' '.join(str(each) for each in prompt.tokens)}")
+        click.echo(f"{len(prompt.tokens)} tokens: {_ids(prompt.tokens) or 'none'}")
     click.echo(f"parameters: {parameters}")
+
+
+def _ids(tokens: Sequence[int]) -> str:
+    return " ".join(map(str, tokens))
