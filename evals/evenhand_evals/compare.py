@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 from evenhand_evals.errors import NotComparable
-from evenhand_evals.manifest import DecodingFacts, Manifest
+from evenhand_evals.manifest import DecodingFacts, Manifest, TaskFacts
 from evenhand_evals.paired_scores import Found, compare_pairs, pair
 from evenhand_evals.results import RunData
 from evenhand_evals.settings import canonical
@@ -22,6 +22,7 @@ from evenhand_evals.stats.verdict import (
     verdict,
 )
 from evenhand_evals.types import Estimate
+from evenhand_evals.whole_headlines import whole_headline
 
 Unit = Literal["points", "plain"]
 """In percentage points, or in the metric's own unit."""
@@ -174,7 +175,24 @@ def identity(manifest: Manifest) -> dict[str, str]:
     }
 
 
+def _check_headlines(a: TaskFacts, b: TaskFacts) -> None:
+    """Refuse headlines that mean two things; of one that is a plain mean the name says it all."""
+    whole = whole_headline(a) or whole_headline(b)
+    if a.headline == b.headline and (whole is None or a.aggregate == b.aggregate):
+        return
+    said = (
+        f"{each.headline!r} of {each.name}"
+        + (f" (aggregate {each.aggregate!r})" if each.aggregate else "")
+        for each in (a, b)
+    )
+    raise NotComparable(
+        f"the runs cannot be compared: their headlines are {' and '.join(said)}, whose difference "
+        "means nothing, with --force too; compare two runs of one of these tasks"
+    )
+
+
 def _check(a: Manifest, b: Manifest, *, force: bool) -> tuple[str, ...]:
+    _check_headlines(a.task, b.task)
     of_a, of_b = identity(a), identity(b)
     differences = [
         f"{name} {of_a[name]!r} and {of_b[name]!r}" for name in of_a if of_a[name] != of_b[name]
@@ -248,8 +266,8 @@ def compare_runs(a: RunData, b: RunData, *, seed: int = 0, force: bool = False) 
     headline that is not the mean of the items' values is tested itself (`stats/whole.py`).
 
     Raises:
-        NotComparable: the runs are of different tasks or data (and not `force`), or share no item
-            that both scored.
+        NotComparable: the runs have different headlines, are of different tasks or data (and not
+            `force`), or share no item that both scored.
 
     """
     warnings = _check(a.manifest, b.manifest, force=force)

@@ -6,7 +6,7 @@
     │   ├── RunExists        the output folder already holds a run
     │   ├── RunDiffers       `--resume` was asked for a run of something else
     │   ├── Unaskable        this model, or its endpoint, has no way to answer the task
-    │   └── NotComparable    two runs are not of the same items
+    │   └── NotComparable    two runs have other items or headlines
     ├── RunUnreadable        a run's files are missing or damaged (exit code 2)
     ├── AnswerUnreadable     an answer that is none; the runner makes it the outcome `failed`
     ├── SandboxBroken        programs that a model wrote cannot be run here (exit code 2)
@@ -48,7 +48,7 @@ class Unaskable(UsageError):
 
 
 class NotComparable(UsageError):
-    """Two runs whose items are not the same cannot be compared in pairs."""
+    """Two runs whose items or headlines are not the same cannot be compared in pairs."""
 
 
 class RunUnreadable(EvalError):

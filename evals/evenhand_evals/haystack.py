@@ -189,7 +189,8 @@ def fit(haystack: Haystack, target: int, count: Callable[[str], int]) -> str:
         size = max(low + 1, min(high - 1, len(text), size + int((target - got) * size / got)))
     if best is None:
         raise DataError(
-            f"a prompt of {target} tokens has no room for any text; ask for longer ones"
+            f"--task-set lengths: a prompt of {target} tokens has no room for any text; "
+            "ask for longer ones"
         )
     if low == len(text) and target - got > max(1, target // 100):
         raise DataError(

@@ -18,6 +18,7 @@ from evenhand_evals.stats.paired import (
     Discordance,
     bootstrap,
     detectable,
+    differences_of,
     mcnemar,
     newcombe,
     permutation,
@@ -64,7 +65,7 @@ class Found:
 
 
 def pair(a: RunData, b: RunData) -> Pairs:
-    """Pair the items that both runs scored.
+    """Pair the items that both runs scored; their headlines are one and the same.
 
     Raises:
         NotComparable: there are none, or they have no headline that is a number.
@@ -105,7 +106,7 @@ def compare_pairs(pairs: Pairs, seed: int) -> Found:
         table = _tabulate(*pairs.means) if whole.of_values and pairs.plain else None
         return Found(whole.compare(pairs.a, pairs.b, seed), table, whole.lower_is_better)
     means_a, means_b = pairs.means
-    differences = [one - two for one, two in zip(means_a, means_b, strict=True)]
+    differences = differences_of(means_a, means_b)
     discordant, smallest = sum(each != 0 for each in differences), detectable(differences)
     if pairs.plain:
         table = _tabulate(means_a, means_b)

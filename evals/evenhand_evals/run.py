@@ -33,8 +33,10 @@ from evenhand_evals.log import LOG_NAME, LogWriter
 from evenhand_evals.manifest import (
     MANIFEST_NAME,
     DatasetFacts,
+    DecodingFacts,
     JudgeFacts,
     Manifest,
+    ServerFacts,
     TaskFacts,
     command_line,
     now,
@@ -45,7 +47,7 @@ from evenhand_evals.manifest import (
 from evenhand_evals.progress import Reporting, reporting_of
 from evenhand_evals.results import RESULT_NAME, RunData, load_run, write_result
 from evenhand_evals.session import Job, Session, Streak
-from evenhand_evals.settings import RunSettings, api_key, check_options
+from evenhand_evals.settings import RunSettings, Target, api_key, check_options, decide
 from evenhand_evals.types import Chat, Dataset, DataSource, Message, Sample, Task
 
 JUDGE_TOKENS: Final = 2048
@@ -91,10 +93,10 @@ def load_data(task: Task, settings: RunSettings, source: DataSource | None = Non
     return dataset
 
 
-def build_manifest(
-    task: Task, dataset: Dataset, settings: RunSettings, model: Speaker, judge: Speaker | None
-) -> Manifest:
-    """Write down what the run is, before its first sample."""
+def plan_manifest(task: Task, dataset: Dataset, settings: RunSettings) -> Manifest:
+    """Write down what the run is, as far as its endpoint need not be asked."""
+    model = _planned(settings.target, task.max_tokens)
+    judge = settings.judge if task.judged else None
     return Manifest(
         task=TaskFacts.of(task),
         dataset=DatasetFacts(
@@ -107,11 +109,11 @@ def build_manifest(
             dataset.left_out,
         ),
         model=settings.model,
-        sent_model=model.found.sent_model,
+        sent_model=model.model,
         base_url=settings.base_url,
-        server=model.found.server,
-        decoding=model.decoding_facts,
-        judge=_judge_facts(judge),
+        server=ServerFacts("unknown"),
+        decoding=model.decoding,
+        judge=_planned(judge, JUDGE_TOKENS) if judge else None,
         template=settings.template,
         interface=settings.interface,
         stream=settings.stream,
@@ -125,14 +127,31 @@ def build_manifest(
     )
 
 
-def _judge_facts(judge: Speaker | None) -> JudgeFacts | None:
-    if judge is None:
-        return None
-    target = judge.target
-    return JudgeFacts(judge.found.sent_model, target.base_url, judge.decoding_facts)
+def _planned(target: Target, budget: int) -> JudgeFacts:
+    decoding = decide(target.profile, target.parameters, budget)
+    facts = DecodingFacts(decoding.parameters, decoding.by_task, target.profile)
+    profile = decoding.proxy_profile
+    return JudgeFacts(
+        f"{target.model}@{profile}" if profile else target.model, target.base_url, facts
+    )
 
 
-_IDENTITY: Mapping[str, Callable[[Manifest], Any]] = {
+def _told(planned: Manifest, model: Speaker, judge: Speaker | None) -> Manifest:
+    """Write down what the endpoints said, before the first sample."""
+    return replace(
+        planned,
+        sent_model=model.found.sent_model,
+        server=model.found.server,
+        decoding=model.decoding_facts,
+        judge=_facts(judge) if judge else None,
+    )
+
+
+def _facts(judge: Speaker) -> JudgeFacts:
+    return JudgeFacts(judge.found.sent_model, judge.target.base_url, judge.decoding_facts)
+
+
+_PLANNED: Mapping[str, Callable[[Manifest], Any]] = {
     "task": lambda each: each.task.name,
     "task version": lambda each: each.task.version,
     "dataset sha256": lambda each: each.dataset.sha256,
@@ -147,6 +166,10 @@ _IDENTITY: Mapping[str, Callable[[Manifest], Any]] = {
     "stream": lambda each: each.stream,
     "judge": lambda each: each.judge and (each.judge.model, each.judge.base_url),
     "judge's decoding": lambda each: each.judge and dict(each.judge.decoding.requested),
+}
+"""What makes a run another one, as far as `plan_manifest` knows it."""
+_IDENTITY: Mapping[str, Callable[[Manifest], Any]] = {
+    **_PLANNED,
     "decoding fingerprint": lambda each: (each.decoding.record or {}).get("fingerprint"),
 }
 
@@ -173,6 +196,15 @@ def check_identity(earlier: Manifest, asked: Manifest) -> None:
             + "; ".join(differences)
             + "; ask for the same run, or name another --out"
         )
+
+
+def is_same(earlier: Manifest, planned: Manifest) -> bool:
+    """Whether a run is just what is planned, as far as its endpoint need not be asked."""
+    return (earlier.dataset.items, earlier.items, earlier.repeats) == (
+        planned.dataset.items,
+        planned.items,
+        planned.repeats,
+    ) and all(read(earlier) == read(planned) for read in _PLANNED.values())
 
 
 def check_out(out: Path, *, resume: bool) -> None:
@@ -338,7 +370,7 @@ async def _open(
         judge = await stack.enter_async_context(
             speaker(settings.judge, _JUDGED, JUDGE_TOKENS, backoff=backoff, cache=cache)
         )
-    asked = build_manifest(task, dataset, settings, model, judge)
+    asked = _told(plan_manifest(task, dataset, settings), model, judge)
     asked = replace(asked, notes=(*idle, *((note,) if note else ())))
     manifest, earlier = _settle(asked, settings.out)
     for each in (model, judge) if judge else (model,):

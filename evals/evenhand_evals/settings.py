@@ -2,6 +2,7 @@
 
 import difflib
 import os
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache, partial
@@ -125,7 +126,7 @@ class RunSettings:
     @property
     def source(self) -> DataSource:
         """Where the task may find its data."""
-        key = api_key(self.key_variable)
+        key = api_key(self.key_variable, self.named.key)
         tokens = cache(partial(served, self.base_url, self.model, key))
         return data_source(self.data, self.seed, self.options, tokens)
 
@@ -259,29 +260,34 @@ def normalise_url(text: str, named: Named = BY_OPTIONS) -> str:
     """Give the base URL of the API: `/v1` is added where the URL has no path.
 
     Raises:
-        UsageError: it is no http or https URL, or holds a user or a key.
+        UsageError: it is no http or https URL, or holds a user, a key or a query.
 
     """
     scheme, separator, rest = text.strip().partition("://")
     host, _, path = rest.partition("/")
-    if "@" in (host or scheme):
+    if "@" in (host or scheme) or "?" in rest:
         raise UsageError(
-            f"{named.base_url}: a user or key inside the URL would be recorded; "
+            f"{named.base_url}: a user, a key or a query inside the URL would be recorded; "
             f"put the key into an environment variable and name it with {named.key}"
         )
-    if not separator or scheme not in ("http", "https") or not _is_authority(host):
+    plain = separator and scheme in ("http", "https") and not _MORE.search(rest)
+    if not plain or not _is_authority(host):
         raise UsageError(
-            f"{named.base_url}: {text!r} is not an http or https URL with a host and, perhaps, a "
-            "port from 1 to 65535; write it as in http://127.0.0.1:8000/v1"
+            f"{named.base_url}: {text!r} is not an http or https URL of a host, and perhaps a port "
+            "from 1 to 65535 and a path; write it as in http://127.0.0.1:8000/v1"
         )
     path = path.strip("/")
     return f"{scheme}://{host}/{path or 'v1'}"
 
 
+_MORE = re.compile(r"[#\s]")
+"""What a base URL has none of: a fragment, blanks."""
+
+
 def _is_authority(text: str) -> bool:
     try:
         parts = urlsplit(f"//{text}")
-        return bool(parts.hostname) and parts.port != 0 and not parts.query and not parts.fragment
+        return bool(parts.hostname) and parts.port != 0 and not text.endswith(":")
     except ValueError:
         return False
 
@@ -316,8 +322,8 @@ def parse_settings(texts: Sequence[str], repeats: int = 1) -> dict[str, Any]:
         _check_sendable(name, value, repeats)
         if canonical(name) == "n" and value not in (None, 1):
             raise UsageError(
-                f"--set {text}: only the first of several answers would be read; "
-                "to ask more than once give --repeats"
+                f"--set {name}: {value!r} answers to a request, of which only the first would be "
+                "read; leave it out, and say with repeats how often each item is asked"
             )
         parameters[name] = value
     nested(parameters)

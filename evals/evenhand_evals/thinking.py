@@ -5,7 +5,7 @@ A server with a reasoning parser puts the thinking into a field of its own (`rea
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from evenhand_evals.scorers.thinking import answer_of
 from evenhand_evals.types import Completion
@@ -15,8 +15,9 @@ from evenhand_evals.types import Completion
 class Thinking:
     """The thinking of one sample, or of `samples` that thought.
 
-    `characters` are those of the thinking text, `tokens` what the endpoint reported of them (None
-    where it reports none), `unclosed` how many samples were cut off while thinking.
+    `characters` are those of the thinking text, `tokens` what the endpoint reported of them, None
+    where it did not for all of them (some engines report 0 beside a text that thinks), `unclosed`
+    how many samples were cut off while thinking.
     """
 
     samples: int
@@ -27,18 +28,16 @@ class Thinking:
 
 def thinking_of(answers: Iterable[Completion]) -> Thinking | None:
     """Count the thinking in the answers to one sample, None where there is none."""
-    characters, tokens, found, unclosed = 0, None, False, False
+    found = []
     for answer in answers:
         inline = answer_of(answer.text)
-        texts = [text for text in (answer.reasoning, inline.thinking) if text]
-        told = answer.usage.reasoning_tokens
-        if not texts and not told:
-            continue
-        found = True
-        characters += sum(map(len, texts))
-        tokens = tokens if told is None else (tokens or 0) + told
-        unclosed = unclosed or (answer.finish_reason == "length" and not inline.text)
-    return Thinking(1, characters, tokens, int(unclosed)) if found else None
+        characters = sum(len(text) for text in (answer.reasoning, inline.thinking) if text)
+        told = answer.usage.reasoning_tokens or None
+        if characters or told:
+            unclosed = answer.finish_reason == "length" and not inline.text
+            found.append(Thinking(1, characters, told, int(unclosed)))
+    whole = all_thinking(found)
+    return whole and replace(whole, samples=1, unclosed=min(1, whole.unclosed))
 
 
 def all_thinking(each: Iterable[Thinking | None]) -> Thinking | None:
@@ -50,7 +49,7 @@ def all_thinking(each: Iterable[Thinking | None]) -> Thinking | None:
     return Thinking(
         sum(one.samples for one in found),
         sum(one.characters for one in found),
-        sum(told) if told else None,
+        sum(told) if len(told) == len(found) else None,
         sum(one.unclosed for one in found),
     )
 

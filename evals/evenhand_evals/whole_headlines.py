@@ -16,6 +16,7 @@ from typing import Final
 from evenhand_evals.manifest import TaskFacts
 from evenhand_evals.scorers import ratings_dimensions, translation
 from evenhand_evals.stats import perplexity
+from evenhand_evals.stats.paired import differences_of
 from evenhand_evals.stats.whole import Compared, Counted, Sums, of_sums, of_weighted
 from evenhand_evals.types import Score, ScoredItem, Task
 
@@ -60,8 +61,7 @@ def _weighted(
     weigh: Weigh, worth: Callable[[Score], float], reach: float, a: Answers, b: Answers, seed: int
 ) -> Compared:
     weights = weigh({item: given[0].group or "" for item, given in a.items()})
-    pairs = zip(_means(a, worth), _means(b, worth), strict=True)
-    differences = [one - two for one, two in pairs]
+    differences = differences_of(_means(a, worth), _means(b, worth))
     return of_weighted(differences, [weights[item] for item in a], seed=seed, reach=reach)
 
 

@@ -7,7 +7,7 @@ mapping is this field (`SHORT`): `- gsm8k` is then `- name: gsm8k`.
 
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import (
@@ -22,6 +22,7 @@ from typing import (
     get_type_hints,
 )
 
+import orjson
 import yaml
 
 from evenhand_evals.errors import UsageError
@@ -169,8 +170,20 @@ class _Reader:
         if origin is tuple:
             return self._list(node, get_args(kind)[0], key)
         if kind is Any:
-            return yaml.SafeLoader("").construct_document(node)
+            return self._anything(node, key)
         return self._scalar(node, kind, key)
+
+    def _anything(self, node: yaml.Node, key: str) -> Any:
+        """Read what has no declared shape: it must hold what JSON can hold."""
+        try:
+            value = yaml.SafeLoader("").construct_document(node)
+            orjson.dumps(value)
+        except (yaml.YAMLError, ValueError, TypeError) as error:
+            reason = str(error).splitlines()[0]
+            raise self._error(node, key, f"cannot be read as a value: {reason}") from error
+        if not all(_is_usable(each) for each in _numbers(value)):
+            raise self._error(node, key, "holds a number that is not finite, or exceeds 64 bits")
+        return value
 
     def _list(self, node: yaml.Node, kind: Any, key: str) -> tuple[Any, ...]:
         if not isinstance(node, yaml.SequenceNode):
@@ -206,6 +219,16 @@ class _Reader:
 def _is_usable(number: Any) -> bool:
     """Whether a number is finite and, if it is whole, fits where it is stored."""
     return math.isfinite(number) if isinstance(number, float) else -LARGE <= number < LARGE
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, list):
+        for each in value:
+            yield from _numbers(each)
+    elif isinstance(value, int | float):
+        yield value
 
 
 def _is_null(node: yaml.Node) -> bool:

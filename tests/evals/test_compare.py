@@ -97,6 +97,16 @@ def test_repeats_are_compared_by_items() -> None:
     assert 0 < result.low < result.difference < result.high < 100
 
 
+def test_the_rounding_of_repeats_is_no_difference() -> None:
+    """Three graded answers of 0.1 have a mean of a little more, which is no evidence."""
+    thrice = [scored(f"i{n}", 0.1, repeat) for n in range(8) for repeat in range(3)]
+    result = compare_runs(
+        run("a", thrice, repeats=3), run("b", [scored(f"i{n}", 0.1) for n in range(8)])
+    )
+    assert (result.difference, result.p, result.discordant) == (0, 1, 0)
+    assert not result.significant
+
+
 def test_graded_scores_have_no_table() -> None:
     """A half-right item is neither right nor wrong."""
     result = compare_runs(

@@ -8,7 +8,8 @@ import pytest
 
 from evenhand_evals.endpoint.engine import root_of
 from evenhand_evals.endpoint.facts import Preflight, _sketch, preflight
-from evenhand_evals.errors import EndpointError, UsageError
+from evenhand_evals.endpoint.speaker import speaker
+from evenhand_evals.errors import EndpointError, Unaskable, UsageError
 from evenhand_evals.http.client import Client
 from evenhand_evals.own.task import read_own_task
 from evenhand_evals.run import run_task
@@ -163,6 +164,30 @@ async def test_what_a_strict_proxy_would_refuse(tmp_path: Path) -> None:
     assert "Or ask in the mode report" in message
     assert "max_tokens" not in message
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("proxied", [True, False])
+async def test_what_strict_mode_refuses_of_a_task(tmp_path: Path, *, proxied: bool) -> None:
+    """A field that the task's own items bring is no mistake of the user's: it cannot be asked."""
+    fields = {"min_tokens": 3}
+    async with serving(Fake()) as fake:
+        config = Config(models={"tiny": Model("llamacpp", fake.url)})
+        async with running_proxy(config, tmp_path) as proxy:
+            target = Target(
+                f"{proxy.url}/v1" if proxied else fake.url,
+                "tiny",
+                mode="strict",
+                engine="auto" if proxied else "llamacpp",
+            )
+            with pytest.raises(Unaskable, match=r"refuses what this task asks with.* min_tokens"):
+                async with speaker(target, Chat(MESSAGES, fields), 16):
+                    pass
+            theirs = replace(target, parameters=fields)
+            with pytest.raises(UsageError, match=r"refuses this request.* min_tokens") as caught:
+                async with speaker(theirs, Chat(MESSAGES), 16):
+                    pass
+    assert not isinstance(caught.value, Unaskable)
+    assert not fake.bodies
 
 
 async def test_a_profile_in_the_models_name(tmp_path: Path) -> None:

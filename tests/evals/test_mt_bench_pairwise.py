@@ -124,7 +124,7 @@ def test_baselines(tmp_path: Path, answers: Path) -> None:
     assert part.source.endswith(f"1 of 2 questions answered by {answers}")
     assert part.sha256 != whole.sha256
     judged_sets.write_lines(answers, [judged_sets.answer_row(9, ["a", "b"])])
-    with pytest.raises(DataError, match="answers none of the 2 questions"):
+    with pytest.raises(DataError, match=r"--task-set baseline: .* answers none of the 2 questions"):
         TASK.load(source(folder, answers))
 
 

@@ -35,6 +35,7 @@ def test_base_urls(given_url: str, base: str) -> None:
 
 
 NO_URLS = ["", "localhost:8000", "ftp://x/v1", "http://", "http:///v1", "http://:8000"]
+NO_URLS += ["http://h/v1#top", "http://h:", "http://a b/v1"]
 NO_PORTS = [f"http://host:{port}/v1" for port in ("99999", "0", "-1", "x")]
 
 
@@ -46,7 +47,14 @@ def test_what_is_no_url(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["https://me:sk-secret@host/v1", "me:sk-secret@host", "ftp://sk-secret@host:99999"]
+    "url",
+    [
+        "https://me:sk-secret@host/v1",
+        "me:sk-secret@host",
+        "ftp://sk-secret@host:99999",
+        "https://host/v1?key=sk-secret",
+        "https://host?key=sk-secret@x",
+    ],
 )
 def test_a_key_inside_the_url_is_refused(url: str) -> None:
     """It would end in the manifest; the message does not repeat it."""
@@ -72,7 +80,7 @@ def test_falsy_values_survive() -> None:
         (["temprature=0"], "temperature"),
         (["temperature"], "NAME=VALUE"),
         (["seed=1", "seed=2"], "twice"),
-        (["n=3"], "--set n=3: only the first .* give --repeats"),
+        (["n=3"], "^--set n: 3 answers to a request, .* say with repeats"),
         (["max_tokens=5", "max_completion_tokens=6"], "twice"),
     ],
 )

@@ -14,6 +14,7 @@ from evenhand_evals.stats.paired import (
     Discordance,
     bootstrap,
     detectable,
+    differences_of,
     mcnemar,
     newcombe,
     permutation,
@@ -27,6 +28,13 @@ DIFFERENCES = st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=1, max_
 def swapped(table: Discordance) -> Discordance:
     """Let A and B change places."""
     return Discordance(table.both, table.only_b, table.only_a, table.neither)
+
+
+@given(st.floats(0, 1, allow_subnormal=False), st.integers(1, 64))
+def test_equal_repeats_are_no_difference(value: float, repeats: int) -> None:
+    """Whatever their mean's last digit; any other difference is kept as it is."""
+    assert differences_of([sum([value] * repeats) / repeats], [value]) == [0.0]
+    assert differences_of([value, 1.0], [0.5, 1 - 1e-9]) == [value - 0.5, 1.0 - (1 - 1e-9)]
 
 
 @given(COUNTS, COUNTS)

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evenhand_evals.stats.paired import bootstrap, permutation
+from evenhand_evals.stats.intervals import wilson
+from evenhand_evals.stats.paired import bootstrap, detectable, permutation
 from evenhand_evals.stats.whole import Counted, Sums, of_sums, of_weighted
 
 
@@ -29,6 +30,64 @@ def test_equal_weights_are_a_plain_mean(differences: list[float]) -> None:
     assert (found.interval.low, found.interval.high) == pytest.approx((plain.low, plain.high))
     assert found.test.p == pytest.approx(permutation(differences, seed=3).p)
     assert found.discordant == sum(each != 0 for each in differences)
+    assert found.detectable == pytest.approx(detectable(differences))
+
+
+WEIGHTED = st.lists(
+    st.tuples(st.floats(-1, 1, allow_subnormal=False), st.integers(0, 30)), min_size=1, max_size=12
+).filter(lambda items: any(weight for _, weight in items))
+
+
+@given(WEIGHTED, st.sampled_from((1.0, 2.0)))
+def test_no_interval_leaves_what_is_possible(items: list[tuple[float, int]], reach: float) -> None:
+    """However unequal the weights are, also where some items have none."""
+    total = sum(weight for _, weight in items)
+    differences = [reach * each for each, _ in items]
+    found = of_weighted(differences, [weight / total for _, weight in items], seed=0, reach=reach)
+    value = math.fsum(reach * each * weight / total for each, weight in items)
+    low, high = found.interval.low, found.interval.high
+    assert found.interval.value == pytest.approx(value, abs=1e-12)
+    assert low <= found.interval.value <= high
+    assert -reach - 1e-12 <= low
+    assert high <= reach + 1e-12
+    assert found.detectable is not None
+    assert found.detectable > 0
+
+
+def test_unequal_weights_are_no_noise() -> None:
+    """Subjects of 4, 30 and 30 items, each for A: as certain as their effective number allows."""
+    weights = [1 / 3 / size for size in (4, 30, 30) for _ in range(size)]
+    found = of_weighted([1.0] * 64, weights, seed=0)
+    effective = 1 / sum(weight**2 for weight in weights)
+    assert (found.interval.value, found.interval.high) == pytest.approx((1, 1))
+    assert found.interval.low == pytest.approx(1 - 2 * wilson(0, effective).high, abs=1e-6)
+    assert found.interval.method == "wilson"
+    assert found.detectable == pytest.approx(detectable([0.0]) / effective)
+
+
+def test_what_can_be_seen_follows_the_errors_of_a_ratio() -> None:
+    """By the linearised residuals, with weights of one to four."""
+    differences, weights = [1.0, 0.0, 1.0, 0.0], [0.1, 0.2, 0.3, 0.4]
+    squares = sum(
+        (weight * (each - 0.4)) ** 2 for each, weight in zip(differences, weights, strict=True)
+    )
+    found = of_weighted(differences, weights, seed=0)
+    # Four items' residuals have three degrees of freedom; one alike item can see z of both levels.
+    assert found.detectable == pytest.approx(detectable([0.0]) * math.sqrt(squares * 4 / 3))
+    shifted = of_weighted([each - 0.5 for each in differences], weights, seed=0)
+    assert shifted.detectable == pytest.approx(found.detectable)
+    bounds = (found.interval.low - 0.5, found.interval.high - 0.5)
+    assert (shifted.interval.low, shifted.interval.high) == pytest.approx(bounds)
+
+
+def test_an_item_without_weight_decides_nothing() -> None:
+    """It differs, and that is all."""
+    with_it = of_weighted([1.0, 0.0, 1.0, -1.0], [0.5, 0.25, 0.25, 0.0], seed=0)
+    without = of_weighted([1.0, 0.0, 1.0], [0.5, 0.25, 0.25], seed=0)
+    assert with_it.interval == without.interval
+    assert with_it.test == without.test
+    assert with_it.detectable == without.detectable
+    assert with_it.discordant == without.discordant + 1
 
 
 def test_weights_decide_which_run_is_better() -> None:
@@ -113,8 +172,9 @@ def test_many_columns_are_drawn_less_often() -> None:
 
 def test_an_exchange_minds_how_often_each_run_asked() -> None:
     """Eight repeats against one with the same answers: exchanging them changes nothing."""
-    items = [Counted((8 * n, 8), (n, 1), (8, 1)) for n in (1, 2, 3)]
+    items = [Counted((math.fsum([n / 7] * 8), 8), (n / 7, 1), (8, 1)) for n in (1, 2, 3)]
     found = of_sums([items], share, seed=0)
+    assert found.discordant == 0
     assert found.interval.value == 0
     assert found.test.p == 1
     assert found.interval.method == "none"

@@ -56,6 +56,13 @@ def write(folder: Path, fake: Fake, *more: str, models: tuple[str, ...] = ("tiny
     return path
 
 
+def change(path: Path, old: str, new: str) -> None:
+    """Write a text in the place of another that is in the file."""
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
 async def go(path: Path, viewer: Silent | None = None) -> Finished:
     """Run a suite in this process."""
     document = read_suite(str(path))

@@ -1,5 +1,6 @@
 """What is wrong with a suite is found, all of it, before one completion is asked."""
 
+import asyncio
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from evenhand_evals.suite.plan import Narrowing, PlannedRun, plan_suite
 from evenhand_evals.token_counts import estimated
 from tests.evals.fake import Fake, Reply, serving
 from tests.evals.test_cli import shell
-from tests.evals.test_suite import EXPLAINED, answer, go, write
+from tests.evals.test_suite import EXPLAINED, answer, change, go, write
 
 DOWN = "http://127.0.0.1:9"
 MARKS = (
@@ -26,13 +27,6 @@ MARKS = (
 def planned(path: Path) -> list[PlannedRun]:
     """The runs of a suite's file."""
     return plan_suite(read_suite(str(path)), path.parent / "out", None, Narrowing())[0]
-
-
-def change(path: Path, old: str, new: str) -> None:
-    """Write a text in the place of another that is in the file."""
-    text = path.read_text()
-    assert old in text
-    path.write_text(text.replace(old, new))
 
 
 @pytest.mark.parametrize(
@@ -155,7 +149,7 @@ async def test_what_is_left_out_stops_nothing(
     tasks = (
         "{name: gsm8k, languages: [zh]}, {name: needle*, languages: [zh], options: {depths: 50}}",
         "{name: long_context, options: {lengths: 90000}}, mmlu_loglikelihood, vision_small",
-        "mbpp_base, sums.yaml]",
+        "{name: longbench_multi*, options: {max_prompt: 2000}}, mbpp_base, sums.yaml]",
     )
     async with serving(Fake(answer)) as fake:
         fake.facts = {"max_model_len": 500, "architecture": {"input_modalities": ["text"]}}
@@ -257,6 +251,68 @@ async def test_a_finished_endpoint_need_not_be_there(tmp_path: Path) -> None:
     assert len(other.bodies) == 14
 
 
+async def test_a_finished_model_needs_no_key(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither does its judge; with anything left to ask, both do."""
+    (tmp_path / "marks.yaml").write_text(MARKS)
+    monkeypatch.setenv("KEY_A", "a")
+    monkeypatch.setenv("KEY_J", "j")
+    async with serving(Fake(lambda _body, _times: Reply("[[4]]"))) as fake:
+        judge = f"judge: {{base_url: '{fake.url}', model: tiny, api_key_env: KEY_J}}"
+        path = write(tmp_path, fake, judge)
+        change(path, "sums.yaml", "marks.yaml")
+        change(path, "model: tiny}\ntasks", "model: tiny, api_key_env: KEY_A}\ntasks")
+        await go(path)
+        asked = len(fake.bodies)
+        for gone in ("KEY_J", "KEY_A"):
+            monkeypatch.setenv(gone, "")
+            await check_suite(planned(path))
+            standings = (await go(path)).standings
+            assert {each.state for each in standings} == {"done"}
+        said = f"an earlier call finished it, and now {path}:2: api_key_env: the environment"
+        assert [(each.reason or "").startswith(said) for each in standings] == [True, True]
+        change(path, "limit: 8", "limit: 9")
+        with pytest.raises(UsageError, match=r":2: api_key_env: .*'KEY_A' is not set") as raised:
+            await check_suite(planned(path))
+    assert not isinstance(raised.value, EndpointError)
+    assert len(fake.bodies) == asked
+
+
+async def test_an_endpoint_that_never_answers(tmp_path: Path) -> None:
+    """Its own time-out is for answers, and it is not waited for so long."""
+
+    async def silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(silent, "127.0.0.1", 0)
+    async with server:
+        path = write(tmp_path, Fake())
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        change(path, "base_url: ''", f"base_url: '{url}'")
+        with pytest.raises(EndpointError, match=r":2: models.0: .*no whole answer within 0.2 s"):
+            await check_suite(planned(path), patience=0.2)
+
+
+@pytest.mark.parametrize("option", ["--only", "--skip"])
+async def test_languages_of_some_of_a_patterns_tasks(tmp_path: Path, option: str) -> None:
+    """A language that only another of its tasks has is no mistake."""
+    async with serving(Fake(answer)) as fake:
+        path = write(tmp_path, fake)
+        entry = "{name: '[il]*[sh]', languages: [en, zh], limit: 2}"
+        change(path, "{name: labels, limit: 8}, sums.yaml", entry)
+        names = {each.task.name for each in planned(path)}
+        assert names > {"ifeval_zh"}
+        given = {"--only": {"ifeval_zh"}, "--skip": names - {"ifeval_zh"}}[option]
+        asked = [text for name in given for text in (option, name)]
+        code, stdout, stderr = await shell(
+            "suite", str(path), "--out", str(tmp_path / "out"), *asked
+        )
+    assert code == 0, stderr
+    assert "ifeval_zh" in stdout
+
+
 async def test_a_judged_run_is_finished_by_its_judge(tmp_path: Path) -> None:
     """With another judge, or one that is asked otherwise, it is another run."""
     (tmp_path / "marks.yaml").write_text(MARKS)
@@ -299,6 +355,28 @@ async def test_a_changed_run_is_not_finished(tmp_path: Path) -> None:
         fake.seen.clear()
         fake.script = lambda body, times: Reply(status=400) if not times else answer(body, times)
         await go(path)
+    assert not any(map(is_finished, planned(path)))
+
+
+@pytest.mark.parametrize(
+    ("task", "model", "changed"),
+    [
+        ("{name: labels_sweep, options: {items: 2}}", "model: tiny}", "model: tiny, mode: report}"),
+        ("{name: labels_sweep, options: {items: 2}}", "model: tiny}", "model: tiny, engine: vllm}"),
+        ("{name: labels_sweep, options: {items: 2}}", ", options: {items: 2}", ""),
+    ],
+)
+async def test_another_mode_engine_or_option_is_not_finished(
+    tmp_path: Path, task: str, model: str, changed: str
+) -> None:
+    """As far as the run's record says; an option that is set no more is another one too."""
+    async with serving(Fake(answer)) as fake:
+        fake.explain = lambda _body: (200, {**EXPLAINED, "mode": "pin"})
+        path = write(tmp_path, fake)
+        change(path, "{name: labels, limit: 8}, sums.yaml", task)
+        await go(path)
+    assert all(map(is_finished, planned(path)))
+    change(path, model, changed)
     assert not any(map(is_finished, planned(path)))
 
 

@@ -19,7 +19,7 @@ from evenhand_evals.yaml_tree import Document
 from tests.evals.fake import Fake, Reply, serving
 from tests.evals.html_tree import parse
 from tests.evals.test_cli import shell
-from tests.evals.test_suite import answer, go, write
+from tests.evals.test_suite import answer, change, go, write
 
 
 def runs_of(out: Path) -> dict[str, dict[str, Any]]:
@@ -65,7 +65,7 @@ async def test_a_stopped_run_stays_stopped(tmp_path: Path) -> None:
     async with serving(Fake(answer)) as fake:
         path = write(tmp_path, fake, "concurrency: 1", "budget: {requests: 3}")
         await go(path)
-        path.write_text(path.read_text().replace("budget: {requests: 3}", ""))
+        change(path, "budget: {requests: 3}", "")
         code, *_ = await shell("suite", str(path), "--out", str(out), "--only", "sums")
     assert code == 0
     labels = runs_of(out)["tiny/labels"]
@@ -132,10 +132,8 @@ async def test_an_option_without_effect(tmp_path: Path) -> None:
     )
     async with serving(Fake(answer)) as fake:
         path = write(tmp_path, fake)
-        text = path.read_text().replace(
-            "model: tiny}", "model: tiny, template: plain, interface: chat}"
-        )
-        path.write_text(text.replace("{name: labels, limit: 8}, sums", "whole"))
+        change(path, "model: tiny}", "model: tiny, template: plain, interface: chat}")
+        change(path, "{name: labels, limit: 8}, sums", "whole")
         (whole,) = (await go(path)).standings
     assert whole.notes[0].startswith("template plain: no effect on whole, which asks whole texts")
 
@@ -144,7 +142,7 @@ async def test_a_pattern_that_fits_no_metric(tmp_path: Path) -> None:
     """It is noted where the metrics are known, at the end of the task."""
     async with serving(Fake(answer)) as fake:
         path = write(tmp_path, fake)
-        path.write_text(path.read_text().replace("limit: 8", "limit: 8, hide: [lenien]"))
+        change(path, "limit: 8", "limit: 8, hide: [lenien]")
         ended = await go(path)
     labels, sums = ended.standings
     assert cells(labels)[2] == "done"
@@ -158,6 +156,8 @@ async def test_a_pattern_that_fits_no_metric(tmp_path: Path) -> None:
     [
         ("{name: gsm8k, data: no.jsonl}", "refused", "data: no.jsonl: no such file or data set"),
         ("{name: labels, sampling: {by: no, size: 1}}", "refused", "sampling.by: "),
+        ("{name: ruler_vt, options: {lengths: 100}}", "refused", "options: {lengths: 100}: the s"),
+        ("{name: long_context, options: {lengths: 100}}", "refused", "options: lengths: a prompt "),
     ],
 )
 async def test_a_wrong_value_names_its_line(
@@ -166,7 +166,7 @@ async def test_a_wrong_value_names_its_line(
     """File and line come first, and the words are those of a suite."""
     async with serving(Fake(answer)) as fake:
         path = write(tmp_path, fake)
-        path.write_text(path.read_text().replace("{name: labels, limit: 8}", task))
+        change(path, "{name: labels, limit: 8}", task)
         standing = (await go(path)).standings[0]
     assert standing.state == state
     assert (standing.reason or "").startswith(f"{path}:3: {says}")
@@ -176,7 +176,7 @@ async def test_an_unknown_profile_names_its_line(tmp_path: Path) -> None:
     """A model's own line, as soon as its endpoint is known to be no proxy."""
     async with serving(Fake(answer)) as fake:
         path = write(tmp_path, fake)
-        path.write_text(path.read_text().replace("model: tiny}", "model: tiny, profile: gredy}"))
+        change(path, "model: tiny}", "model: tiny, profile: gredy}")
         refused = (await go(path)).standings[0]
     assert refused.state == "refused"
     assert (refused.reason or "").startswith(f"{path}:2: profile: 'gredy' is unknown")
@@ -199,11 +199,11 @@ async def test_a_model_that_is_not_served_is_named_as_it_was_given(tmp_path: Pat
 async def test_a_suite_goes_on_once_its_path_is_right(tmp_path: Path) -> None:
     """A run that got no answer holds no folder, so that the same suite can be called again."""
     async with serving(Fake(lambda _body, _times: Reply(status=404))) as fake:
-        path = write(tmp_path, fake)
+        path = write(tmp_path, fake, "seed: 0")
         ended = await go(path)
         assert {each.state for each in ended.standings} == {"failed"}
         assert (ended.standings[0].reason or "").startswith(f"{path}:2: base_url: ")
-        path.write_text(path.read_text().replace("seed: 0", "seed: 1"))
+        change(path, "seed: 0", "seed: 1")
         fake.script = answer
         ended = await go(path)
     assert {each.state for each in ended.standings} == {"done"}
@@ -216,6 +216,7 @@ async def test_a_suite_goes_on_once_its_path_is_right(tmp_path: Path) -> None:
         ("--task-set stride=512: a window", "options: {stride: 512}: a window (in the task's"),
         ("give --data FILE, or --data a/b to", "give data: FILE, or data: a/b to (in the task's"),
         ("--engine: 'x' is unknown", "engine: 'x' is unknown (in the model's entry of"),
+        ("--api-key-env: the variable", "api_key_env: the variable (in the model's entry of"),
         ("raise it with --set max_tokens=9", "raise it with set: {max_tokens: 9} (in the task's"),
         ("--resume: the run in --out is of", "the run in --out is of"),
         ("--judge-url and --data-parallel", "--judge-url and --data-parallel"),

@@ -19,7 +19,17 @@ def test_no_thinking_is_none() -> None:
 def test_thinking_of_one_sample() -> None:
     """In a field of its own or in the text, over all answers to the sample."""
     field = Completion("18", reasoning="hmm", usage=Usage(9, 9, 5))
-    assert thinking_of([field, Completion("<think>so</think>18")]) == Thinking(1, 5, 5, 0)
+    inline = Completion("<think>so</think>18")
+    assert thinking_of([field, field, inline]) == Thinking(1, 8, None, 0)
+    assert thinking_of([field, field, Completion("18")]) == Thinking(1, 6, 10, 0)
+
+
+def test_tokens_that_were_not_counted() -> None:
+    """Some engines report 0 beside a text that thinks; a part of the samples is no sum either."""
+    told = Completion("<think>so</think>18", usage=Usage(9, 9, 0))
+    assert thinking_of([told]) == Thinking(1, 2, None, 0)
+    part = all_thinking([Thinking(1, 9, 3, 0), Thinking(1, 9, None, 0)])
+    assert part == Thinking(2, 18, None, 0)
 
 
 def test_thinking_that_was_cut_off() -> None:
@@ -31,10 +41,10 @@ def test_thinking_that_was_cut_off() -> None:
 
 def test_the_sum_and_its_words() -> None:
     """Samples without thinking are not counted; tokens are those that were reported."""
-    found = all_thinking([Thinking(1, 2000, 500, 0), None, Thinking(1, 10, None, 1)])
-    assert found == Thinking(2, 2010, 500, 1)
+    found = all_thinking([Thinking(1, 2000, 500, 0), None, Thinking(1, 10, 2, 1)])
+    assert found == Thinking(2, 2010, 502, 1)
     assert found is not None
-    said = "2 samples, 2,010 characters, 500 tokens; 1 cut off while thinking"
+    said = "2 samples, 2,010 characters, 502 tokens; 1 cut off while thinking"
     assert thinking_text(found) == said
     assert thinking_text(Thinking(1, 7, None, 0)) == "1 sample, 7 characters"
 

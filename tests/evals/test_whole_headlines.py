@@ -60,7 +60,9 @@ def fitting(score: Score, aggregate: str | None) -> Score:
     return replace(score, data=data)
 
 
-def run(name: str, task: tuple[str, str], cells: Sequence[tuple[str, int, int | None]]) -> RunData:
+def run(
+    name: str, task: tuple[str | None, str], cells: Sequence[tuple[str, int, int | None]]
+) -> RunData:
     """Make a run from items, repeats and levels, None for a failure; items have four groups."""
     aggregate, headline = task
     facts = manifest("t", headline, aggregate)
@@ -109,6 +111,39 @@ def test_a_comparison_is_of_the_headlines(
         assert found.a.score.value == pytest.approx(a.result.score.value)
 
 
+TWO_ITEMS = [("a", 0, 4), ("b", 0, 0)]
+
+
+@pytest.mark.parametrize("force", [False, True])
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((None, "lenient"), ("format_cost", "format_cost")),
+        (("format_cost", "format_cost"), (None, "lenient")),
+        (("ceval", "macro"), ("cmmlu", "macro")),
+        (("translation", "bleu"), (None, "bleu")),
+    ],
+)
+def test_two_headlines_cannot_be_compared(
+    first: tuple[Any, str], second: tuple[Any, str], force: bool
+) -> None:
+    """Not even by force, in either order; both are named, and what to do instead."""
+    a, b = run("a", first, TWO_ITEMS), run("b", second, TWO_ITEMS)
+    with pytest.raises(NotComparable) as caught:
+        compare_runs(a, b, force=force)
+    of_a, _, of_b = str(caught.value).partition(" and ")
+    for said, (aggregate, name) in ((of_a, first), (of_b, second)):
+        assert f"'{name}' of t" in said
+        assert aggregate is None or f"(aggregate '{aggregate}')" in said
+    assert of_b.endswith("with --force too; compare two runs of one of these tasks")
+
+
+def test_a_plain_mean_is_one_headline_whatever_else_is_computed() -> None:
+    """Two tasks of the same items and headline, as with and without reasoning."""
+    a, b = run("a", ("mmlu", "micro"), TWO_ITEMS), run("b", ("subjects", "micro"), TWO_ITEMS)
+    assert compare_runs(a, b).difference == 0
+
+
 @pytest.mark.parametrize("task", [*sorted(WHOLES), ("", "accuracy")])
 @settings(max_examples=25, deadline=None)
 @given(cells=CELLS)
@@ -117,7 +152,7 @@ def test_a_score_lies_between_its_bounds(
 ) -> None:
     """Wherever there are any; none for what a failed item could do anything to."""
     aggregate, headline = task
-    result = run("a", (aggregate or None, headline), cells).result  # type: ignore[arg-type]
+    result = run("a", (aggregate or None, headline), cells).result
     whole = WHOLES.get(task)
     if not any(level is None for _, _, level in cells) or (whole and whole.failed is None):
         assert result.bounds is None

@@ -86,6 +86,11 @@ def test_null_is_none_only_where_it_may_be() -> None:
         ("parts: []\nshare: -.inf", "t.yaml:2: share: '-.inf' is not finite"),
         (f"parts: []\nshare: 1{'0' * 400}", "t.yaml:2: share: '1000"),
         (f"parts: [{{name: a, size: {2**63}}}]", "t.yaml:1: parts.0.size: '92233720"),
+        ("parts: []\nset: {t: .nan}", "t.yaml:2: set.t: holds a number that is not finite"),
+        ("parts: []\nset: {t: [1, {a: -.inf}]}", "t.yaml:2: set.t: holds a number that is not"),
+        ("parts: []\nset: {t: 2020-13-45}", "t.yaml:2: set.t: cannot be read as a value: month"),
+        ("parts: []\nset: {t: !foo 3}", "t.yaml:2: set.t: cannot be read as a value: could not"),
+        (f"parts: []\nset: {{t: {10**30}}}", "t.yaml:2: set.t: cannot be read as a value: Integer"),
         ("parts: []\nout: [a]", "t.yaml:2: out: must be a single value"),
     ],
 )

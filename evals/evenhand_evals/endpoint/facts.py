@@ -15,7 +15,7 @@ from evenhand_evals.endpoint.templates import template_of
 from evenhand_evals.errors import EndpointError, Unaskable, UsageError
 from evenhand_evals.http.client import Answer, Client, describe, error_text
 from evenhand_evals.manifest import ServerFacts
-from evenhand_evals.settings import Decoding, Named, Target, nearest_names
+from evenhand_evals.settings import Decoding, Named, Target, canonical, nearest_names
 from evenhand_evals.types import Ask, Chat, Likelihood, Message, Text
 from evenhand_evals.wire import chat_body, image_url, text_body
 from evenhand_proxy.decoding import PROFILES
@@ -87,7 +87,7 @@ async def preflight(
         fields = getattr(first, "fields", {})
         return await _without_proxy(root, target, decoding, entry, route, fields)
     if not isinstance(first, Likelihood):  # which sends no parameters
-        _check_refused(record, target)
+        _check_refused(record, target, getattr(first, "fields", {}))
     return Preflight(ServerFacts("evenhand", entry, record.get("engine")), sent_model, record)
 
 
@@ -106,8 +106,8 @@ async def _without_proxy(
     if spoken is None:
         return Preflight(ServerFacts("openai-style", entry), target.model, None)
     found = spoken.resolve(decoding.beside(fields, 0), route)
-    if target.mode == "strict" and found.violations:
-        raise UsageError(" ".join(str(violation) for violation in found.violations))
+    if target.mode == "strict":
+        _check_refused(found.record.document(), target, fields, "strict mode")
     server = ServerFacts("openai-style", entry, facts.engine)
     return Preflight(server, target.model, found.record.document(), spoken)
 
@@ -220,25 +220,28 @@ def _check_known(answer: Answer, target: Target) -> None:
         )
 
 
-def _check_refused(record: Mapping[str, Any], target: Target) -> None:
-    """Check that the proxy would not refuse the run's first request for one of its parameters.
+def _check_refused(
+    record: Mapping[str, Any], target: Target, own: Mapping[str, Any], by: str = "the proxy"
+) -> None:
+    """Check that the run's first request is not refused for one of its parameters.
 
     Raises:
-        UsageError: it would; the message has each parameter, its value, the reason and the fix.
+        Unaskable: it is, for nothing but what the task's items ask with, the fields `own`.
+        UsageError: it is; the message has each parameter, its value, the reason and the fix.
 
     """
-    refused = [
-        f"{name}: {_value(entry)}{entry.get('reason', 'it is refused')}"
+    refused = {
+        name: f"{name}: {_value(entry)}{entry.get('reason', 'it is refused')}"
         for name, entry in record["parameters"].items()
         if isinstance(entry, Mapping) and entry.get("action") == "refused"
-    ]
+    }
     if not refused:
         return
     lax = " Or ask in the mode report." if target.mode == "strict" else ""
-    raise UsageError(
-        f"{target.named.model}: the proxy refuses this request to {target.model}: "
-        f"{' '.join(refused)}{lax}"
-    )
+    said = f"{target.model}: {' '.join(refused.values())}{lax}"
+    if refused.keys() <= {canonical(name) for name in own}:
+        raise Unaskable(f"{target.named.model}: {by} refuses what this task asks with, of {said}")
+    raise UsageError(f"{target.named.model}: {by} refuses this request to {said}")
 
 
 def _value(entry: Mapping[str, Any]) -> str:

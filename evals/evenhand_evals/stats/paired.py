@@ -47,6 +47,18 @@ class TestResult:
     draws: int | None = None
 
 
+def differences_of(a: Sequence[float], b: Sequence[float]) -> list[float]:
+    """Give A minus B by item, exactly zero where only rounding tells the two apart.
+
+    The mean of three equal repeats may differ from the one answer of another run in its last digit,
+    and a test of signs would take many such digits for a difference.
+    """
+    return [
+        0.0 if math.isclose(one, two, rel_tol=SAME) else one - two
+        for one, two in zip(a, b, strict=True)
+    ]
+
+
 def mcnemar(only_a: int, only_b: int) -> TestResult:
     """Test whether A and B are right equally often, given the items where one of them is.
 

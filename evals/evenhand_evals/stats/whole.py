@@ -1,11 +1,12 @@
 """Two runs on the same items, by a score that is not the mean of the items' values.
 
-Such a score is one of two kinds. A weighted mean, such as a macro average, is the plain mean of
-each item's value times its weight, so that the difference of two is tested as any mean is. A score
-of sums over the items, such as BLEU or a perplexity, is computed anew for items drawn again (the
-interval: the paired bootstrap of Koehn 2004, "Statistical Significance Tests for Machine
-Translation Evaluation") and for runs that exchange items (the test: Noreen 1989, Computer-Intensive
-Methods for Testing Hypotheses, section 2.3; Riezler and Maxwell 2005 on why it is the better test).
+Such a score is one of two kinds. The difference of two weighted means, such as macro averages, is
+the weighted mean of the items' differences: a ratio of two sums over the items, whose weights are
+drawn again with them. A score of sums over the items, such as BLEU or a perplexity, is computed
+anew for items drawn again (the interval: the paired bootstrap of Koehn 2004, "Statistical
+Significance Tests for Machine Translation Evaluation") and for runs that exchange items (the test:
+Noreen 1989, Computer-Intensive Methods for Testing Hypotheses, section 2.3; Riezler and Maxwell
+2005 on why it is the better test).
 Both runs always keep the same items.
 """
 
@@ -21,9 +22,10 @@ from evenhand_evals.stats.distributions import normal_quantile
 from evenhand_evals.stats.intervals import LEVEL, SAME, Interval, percentiles
 from evenhand_evals.stats.paired import (
     POWER,
+    RESAMPLES,
     TestResult,
-    bootstrap,
     detectable,
+    differences_of,
     permutation,
     unvaried,
 )
@@ -57,20 +59,30 @@ def of_weighted(
 ) -> Compared:
     """Compare two weighted means by the items' differences; the weights sum to one.
 
-    `reach` is the largest difference that one item can have.
+    `reach` is the largest difference that one item can have. Items drawn again are weighed by the
+    weights drawn (Hajek 1971), so that no draw leaves the range of the items' differences; the
+    error behind `detectable` is that of such a ratio, from its linearised residuals (Cochran 1977,
+    section 6.4).
 
     Raises:
-        ValueError: there is no item.
+        ValueError: there is no item with a weight.
 
     """
-    n = len(differences)
-    parts = [n * weight * each / reach for each, weight in zip(differences, weights, strict=True)]
-    if parts and max(parts) - min(parts) <= SAME:
+    pairs = zip(differences, weights, strict=True)
+    held = [(each / reach, weight) for each, weight in pairs if weight > 0]
+    if not held:
+        raise ValueError("a difference needs at least one item with a weight")
+    alone, weighing = zip(*held, strict=True)
+    parts = [each * weight for each, weight in held]
+    value = math.fsum(parts) / math.fsum(weighing)
+    if max(alone) - min(alone) <= SAME:
         # The items weigh as many as 1 / sum(w^2) alike ones do (Kish 1965, section 11.7).
-        effective = round(1 / math.fsum(weight**2 for weight in weights), 9)
-        interval = unvaried(math.fsum(parts) / n, effective)
+        squares = math.fsum(weight**2 for weight in weighing)
+        interval = unvaried(value, round(1 / squares, 9))
+        smallest = _visible(squares)
     else:
-        interval = bootstrap(parts, seed=seed)
+        interval = percentiles(value, _weighed_again(parts, weighing, seed))
+        smallest = detectable([len(held) * weight * (each - value) for each, weight in held])
     scaled = replace(
         interval,
         value=reach * interval.value,
@@ -81,8 +93,19 @@ def of_weighted(
         scaled,
         permutation(parts, seed=seed),
         sum(each != 0 for each in differences),
-        reach * detectable(parts),
+        reach * smallest,
     )
+
+
+def _weighed_again(parts: Sequence[float], weights: Sequence[float], seed: int) -> list[float]:
+    """Give the weighted mean of items drawn again, of at least two."""
+    draw = random.Random(seed)  # noqa: S311 - a statistic, not a secret
+    n = len(parts)
+    means = []
+    for _ in range(RESAMPLES):
+        picked = itemgetter(*draw.choices(range(n), k=n))
+        means.append(sum(picked(parts)) / sum(picked(weights)))
+    return means
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +126,7 @@ class _Group:
         self.width = len(self.columns)
         self.columns += zip(*(each.b for each in items), strict=True)
         self.sums = [math.fsum(column) for column in self.columns]
-        exchanged = [_exchange(each) for each in items if each.a != each.b]
+        exchanged = [_exchange(each) for each in items if _differs(each)]
         self.differing = len(exchanged)
         self._changes = [*zip(*exchanged, strict=True)]
 
@@ -120,6 +143,12 @@ class _Group:
             return self.sums
         changes = (sum(compress(column, which)) for column in self._changes)
         return [before + change for before, change in zip(self.sums, changes, strict=True)]
+
+
+def _differs(item: Counted) -> bool:
+    """Say whether exchanging the item changes a sum, but for its rounding."""
+    of_a, of_b = item.repeats
+    return any(differences_of([a * of_b for a in item.a], [b * of_a for b in item.b]))
 
 
 def _exchange(item: Counted) -> list[float]:

@@ -7,17 +7,19 @@ sees, or gives likelihoods. Endpoints are asked what `preflight` asks, which gen
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 from threading import Event
+from typing import Final
 
+from evenhand_evals.endpoint.engine import AUTO
 from evenhand_evals.endpoint.idle import acting
 from evenhand_evals.endpoint.speaker import speaker
 from evenhand_evals.errors import DataError, EndpointError, EvalError, Unaskable, UsageError
-from evenhand_evals.manifest import JudgeFacts, Manifest
+from evenhand_evals.manifest import Manifest
 from evenhand_evals.results import load_run
-from evenhand_evals.run import JUDGE_TOKENS, load_data
-from evenhand_evals.settings import Target, data_source, decide
+from evenhand_evals.run import JUDGE_TOKENS, is_same, load_data, plan_manifest
+from evenhand_evals.settings import RunSettings, Target, api_key, data_source
 from evenhand_evals.suite.plan import PlannedRun, languages_of
 from evenhand_evals.token_counts import EstimatedTokens
 from evenhand_evals.types import Ask, Chat, Dataset, Interface, Likelihood, Message, Text
@@ -28,10 +30,16 @@ _HELLO: dict[Interface, Ask] = {
     "likelihood": Likelihood("Hello", (" there",)),
 }
 """What an endpoint is asked about itself with; an item of the task may not be at hand."""
+PATIENCE: Final = 60.0
+"""Seconds; an answer may take more, but not what an endpoint says of itself."""
 
 
-async def check_suite(runs: Sequence[PlannedRun], *, strict: bool = False) -> None:
+async def check_suite(
+    runs: Sequence[PlannedRun], *, strict: bool = False, patience: float = PATIENCE
+) -> None:
     """Check the data and options that a suite names, and every model and judge; `strict`: all data.
+
+    `patience` is the longest wait, in seconds, for what an endpoint says of itself.
 
     Raises:
         UsageError: the suite has to be corrected; all that was found is named.
@@ -39,7 +47,7 @@ async def check_suite(runs: Sequence[PlannedRun], *, strict: bool = False) -> No
 
     """
     of_data = await asyncio.to_thread(lambda: list(_of_data(runs, strict=strict)))
-    found: list[EvalError] = [*of_data, *await _of_endpoints(runs)]
+    found: list[EvalError] = [*of_data, *await _of_endpoints(runs, patience)]
     if not found:
         return
     texts = list(dict.fromkeys(str(each) for each in found))
@@ -70,7 +78,10 @@ def _of_data(runs: Iterable[PlannedRun], *, strict: bool) -> Iterator[UsageError
 
 
 def _of_entry(runs: Sequence[PlannedRun], *, strict: bool) -> Iterator[UsageError]:
-    """Check the tasks of one entry; each of its languages must be that of some item of them."""
+    """Check the tasks of one entry; each of its languages must be that of some item of them.
+
+    Where not all of its tasks are asked, the others may have the items.
+    """
     first = runs[0]
     lacking, reason = set(first.entry.languages), ""
     for run in runs:
@@ -85,7 +96,7 @@ def _of_entry(runs: Sequence[PlannedRun], *, strict: bool) -> Iterator[UsageErro
         except UsageError as error:
             lacking = set()
             yield from _blamed(run, error, strict=strict)
-    if lacking:
+    if lacking and len(runs) == first.beside:
         text = reason or f"languages: no item of {first.entry.name} is in {', '.join(lacking)}"
         yield UsageError(first.origin.located(text))
 
@@ -93,31 +104,36 @@ def _of_entry(runs: Sequence[PlannedRun], *, strict: bool) -> Iterator[UsageErro
 def _speaks_of_data(run: PlannedRun) -> bool:
     entry = run.entry
     drawn = entry.sampling is not None and entry.sampling.by is not None
-    return run.own_data or drawn or bool(entry.languages)
+    return run.own_data or drawn or bool(entry.languages or entry.options)
 
 
 def _blamed(run: PlannedRun, error: UsageError, *, strict: bool) -> Iterator[UsageError]:
     """Give the error if the suite is to blame, or has to have all data."""
-    if run.own_data or not isinstance(error, DataError):
+    if run.is_to_blame(error):
         yield UsageError(run.origin.located(str(error)))
     elif strict:
         yield DataError(f"--strict-data: {run.task.name}: {run.origin.words(str(error))}")
 
 
-def _loaded(run: PlannedRun, options: Mapping[str, str] | None = None) -> Dataset:
+def _loaded(run: PlannedRun, earlier: Mapping[str, str] | None = None) -> Dataset:
     """Load a task's data without asking its endpoint how it counts tokens.
 
-    `options` stand in the place of the run's own.
+    Where tokens count, `earlier` are the options of a run that had asked it: they hold for what
+    the run's own leave open.
 
     Raises:
         _NobodyKnowsError: what is wrong may be so only by that guess.
 
     """
     settings, tokens = run.settings, _Guessed()
-    asked = settings.options if options is None else options
-    source = data_source(settings.data, settings.seed, asked, lambda: tokens)
-    try:
+
+    def load(options: Mapping[str, str]) -> Dataset:
+        source = data_source(settings.data, settings.seed, options, lambda: tokens)
         return load_data(run.task, settings, source)
+
+    try:
+        found = load({**(earlier or {}), **settings.options})
+        return found if tokens.counted.is_set() or not earlier else load(settings.options)
     except DataError as error:
         if tokens.counted.is_set():
             raise _NobodyKnowsError from error
@@ -143,7 +159,7 @@ class _Asked:
         return (self.target, self.first, self.judge) == (other.target, other.first, other.judge)
 
 
-async def _of_endpoints(runs: Iterable[PlannedRun]) -> list[EvalError]:
+async def _of_endpoints(runs: Iterable[PlannedRun], patience: float) -> list[EvalError]:
     """Ask every endpoint about itself, side by side, and give what is wrong."""
     found: list[_Asked] = []
     for run in runs:
@@ -152,7 +168,7 @@ async def _of_endpoints(runs: Iterable[PlannedRun]) -> list[EvalError]:
             if known is asked:
                 found.append(asked)
             known.runs.append(run)
-    wrong = await asyncio.gather(*(_of_endpoint(each) for each in found))
+    wrong = await asyncio.gather(*(_of_endpoint(each, patience) for each in found))
     return [error for error in wrong if error is not None]
 
 
@@ -163,60 +179,58 @@ def _asked(run: PlannedRun) -> Iterator[_Asked]:
         yield _Asked(settings.judge, _HELLO["chat"], JUDGE_TOKENS, judge=True)
 
 
-async def _of_endpoint(asked: _Asked) -> EvalError | None:
-    origin = asked.runs[0].origin
+async def _of_endpoint(asked: _Asked, patience: float) -> EvalError | None:
+    run, target = asked.runs[0], asked.target
+    target = replace(target, timeout=min(target.timeout, patience))
     try:
-        async with speaker(asked.target, asked.first, asked.budget):
+        async with speaker(target, asked.first, asked.budget):
             return None
     except Unaskable:  # its turn says so, and leaves the task out
         return None
-    except EndpointError as error:
-        if await asyncio.to_thread(lambda: all(is_finished(run) for run in asked.runs)):
+    except (EndpointError, UsageError) as error:
+        away = is_away(error, run)
+        if away and await asyncio.to_thread(lambda: all(map(is_finished, asked.runs))):
             return None
-        return EndpointError(origin.of_endpoint(str(error), judge=asked.judge))
-    except UsageError as error:
-        return UsageError(origin.of_endpoint(str(error), judge=asked.judge))
+        kind = EndpointError if isinstance(error, EndpointError) else UsageError
+        return kind(run.origin.of_endpoint(str(error), judge=asked.judge))
+
+
+def is_away(error: EvalError, run: PlannedRun) -> bool:
+    """Whether an endpoint of a run, or the key to one, is not there to be used."""
+    settings = run.settings
+    return isinstance(error, EndpointError) or any(
+        _lacks_key(target) for target in (settings.target, settings.judge) if target is not None
+    )
+
+
+def _lacks_key(target: Target) -> bool:
+    try:
+        api_key(target.key_variable)
+    except UsageError:
+        return True
+    return False
 
 
 def is_finished(run: PlannedRun) -> bool:
     """Whether an earlier call finished the very same run, as far as it can be told here."""
     with suppress(EvalError, _NobodyKnowsError):
         data = load_run(run.settings.out)
-        whole = data.result.complete and not data.result.outcomes["failed"]
-        return whole and _is_same(data.manifest, run) and _has_same_items(data.manifest, run)
+        if not data.result.complete or data.result.outcomes["failed"]:
+            return False
+        settings, _ = acting(run.task, run.settings)
+        dataset = _loaded(run, data.manifest.dataset.options)
+        planned = plan_manifest(run.task, dataset, settings)
+        return is_same(data.manifest, planned) and _is_spoken_alike(data.manifest, settings)
     return False
 
 
-def _has_same_items(earlier: Manifest, run: PlannedRun) -> bool:
-    found = _loaded(run, earlier.dataset.options)
-    known = earlier.dataset
-    return (found.sha256, len(found.samples)) == (known.sha256, known.items)
-
-
-def _is_same(earlier: Manifest, run: PlannedRun) -> bool:
-    settings, _ = acting(run.task, run.settings)
-    items = earlier.dataset.items
-    asked = min(items, items if settings.limit is None else settings.limit)
-    decoding = decide(settings.profile, settings.parameters, run.task.max_tokens)
-    return (
-        earlier.task.version == run.task.version
-        and (earlier.model, earlier.base_url) == (settings.model, settings.base_url)
-        and (earlier.items, earlier.repeats, earlier.seed)
-        == (asked, settings.repeats, settings.seed)
-        and (earlier.template, earlier.interface) == (settings.template, settings.interface)
-        and earlier.stream == settings.stream
-        and dict(earlier.decoding.requested) == dict(decoding.parameters)
-        and earlier.decoding.profile == settings.profile
-        and settings.options.items() <= earlier.dataset.options.items()
-        and _judges_alike(earlier.judge, settings.judge)
+def _is_spoken_alike(earlier: Manifest, settings: RunSettings) -> bool:
+    """Whether mode and engine are those of an earlier run, as far as its record says."""
+    pairs = [(earlier.decoding, settings.target)]
+    if earlier.judge is not None and settings.judge is not None:
+        pairs.append((earlier.judge.decoding, settings.judge))
+    return all(
+        (facts.record or {}).get("mode", target.mode) == target.mode
+        and target.engine in (AUTO, (facts.record or {}).get("engine", target.engine))
+        for facts, target in pairs
     )
-
-
-def _judges_alike(earlier: JudgeFacts | None, judge: Target | None) -> bool:
-    if earlier is None or judge is None:
-        return earlier is None and judge is None
-    decoding = decide(judge.profile, judge.parameters, JUDGE_TOKENS)
-    sent = f"{judge.model}@{judge.profile}" if decoding.proxy_profile else judge.model
-    return (earlier.model, earlier.base_url) == (sent, judge.base_url) and dict(
-        earlier.decoding.requested
-    ) == dict(decoding.parameters)

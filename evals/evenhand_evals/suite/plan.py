@@ -55,9 +55,10 @@ class Narrowing:
 
 @dataclass(frozen=True, slots=True)
 class PlannedRun:
-    """One model on one task; `own_data` says that the suite itself names its data or options.
+    """One model on one task; `own_data` says that the suite itself names its data.
 
     `place` is that of the task among those of the suite. `origin` is where the file says it.
+    `beside` is how many tasks the entry stands for, asked or not.
     """
 
     model: ModelEntry
@@ -67,6 +68,7 @@ class PlannedRun:
     own_data: bool
     origin: Origin
     place: int = 0
+    beside: int = 1
 
     @property
     def name(self) -> str:
@@ -83,6 +85,14 @@ class PlannedRun:
             "share": sampling.share,
             "languages": list(self.entry.languages),
         }
+
+    def is_to_blame(self, error: UsageError) -> bool:
+        """Whether the suite has to be corrected for what came of loading the data.
+
+        Where shipped data is not at hand or damaged it need not, whatever options it sets.
+        """
+        of_data = isinstance(error, DataError) and not str(error).startswith("--task-set")
+        return self.own_data or not of_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +130,8 @@ def plan_suite(
             left.append(LeftOut(task.name, NO_JUDGE))
             continue
         made = [_run(document, out, cache, narrowing, model, entry, task) for model in suite.models]
-        runs += [replace(run, place=places[task.name]) for run in made]
+        beside = sum(each is entry for each, _ in tasks)
+        runs += [replace(run, place=places[task.name], beside=beside) for run in made]
     return runs, left
 
 
@@ -253,7 +264,7 @@ def _run(
         options=entry.texts,
         named=BY_OPTIONS if origin.model is None else BY_KEYS,
     )
-    own = data is not None or bool(entry.options) or is_own_task(entry.name)
+    own = data is not None or is_own_task(entry.name)
     drawn = replace(task, load=partial(_load, task.load, entry))
     return PlannedRun(model, entry, drawn, settings, own, origin)
 

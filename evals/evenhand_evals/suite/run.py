@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from evenhand_evals.brief import Brief, brief_of
-from evenhand_evals.errors import DataError, EndpointError, EvalError, Unaskable
+from evenhand_evals.errors import EndpointError, EvalError, Unaskable, UsageError
 from evenhand_evals.headlines import item_values
 from evenhand_evals.log import Record
 from evenhand_evals.progress import Reporter
 from evenhand_evals.results import RunData, load_run
 from evenhand_evals.run import run_task
-from evenhand_evals.suite.check import is_finished
+from evenhand_evals.suite.check import is_away, is_finished
 from evenhand_evals.suite.file import Budget
 from evenhand_evals.suite.folder import write_suite
 from evenhand_evals.suite.plan import LeftOut, PlannedRun
@@ -202,7 +202,7 @@ async def _one(standing: Standing, spending: Spending, viewer: Viewer) -> None:
         standing.state = _state_after(error, run)
         of_file = standing.state == "refused" or str(error).startswith(("sampling", "languages"))
         standing.reason = run.origin.told(error, of_file=of_file)
-        if standing.state == "failed" and await asyncio.to_thread(is_finished, run):
+        if is_away(error, run) and await asyncio.to_thread(is_finished, run):
             standing.state = "done"
             standing.reason = f"an earlier call finished it, and now {standing.reason}"
 
@@ -217,9 +217,10 @@ def _why_no_score(data: RunData | None) -> str | None:
 def _state_after(error: EvalError, run: PlannedRun) -> State:
     if isinstance(error, EndpointError):
         return "failed"
-    if isinstance(error, Unaskable) or (isinstance(error, DataError) and not run.own_data):
+    if isinstance(error, Unaskable):
         return "left out"
-    return "refused"
+    blamed = not isinstance(error, UsageError) or run.is_to_blame(error)
+    return "refused" if blamed else "left out"
 
 
 def _close(standing: Standing, spending: Spending) -> None:

@@ -19,6 +19,7 @@ _OF_MODEL: Final[Mapping[str, str]] = {
     "--interface": "interface:",
     "--timeout": "timeout:",
     "--engine": "engine:",
+    "--api-key-env": "api_key_env:",
 }
 """Options that a suite has as keys; of `evenhand eval suite` too are those that are not here."""
 _MODEL_KEYS: Final = frozenset(
@@ -37,6 +38,7 @@ _KEYS: Final[Mapping[str, str]] = {
     "--template": "template",
     "--interface": "interface",
     "--engine": "engine",
+    "--api-key-env": "api_key_env",
 }
 """How a message begins, and the key that it is of."""
 

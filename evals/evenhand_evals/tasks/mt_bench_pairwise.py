@@ -103,7 +103,7 @@ def load(source: DataSource) -> Dataset:
     )
     if not samples:
         raise DataError(
-            f"{path}: it answers none of the {len(dataset.samples)} questions; "
+            f"--task-set baseline: {path} answers none of the {len(dataset.samples)} questions; "
             "name a run of mt_bench, or answers with the question_id of each"
         )
     both = json.dumps([dataset.sha256, [each.target.baseline for each in samples]])
