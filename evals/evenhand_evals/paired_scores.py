@@ -25,7 +25,7 @@ from evenhand_evals.stats.paired import (
 )
 from evenhand_evals.stats.whole import Compared
 from evenhand_evals.types import Estimate, ScoredItem
-from evenhand_evals.whole_headlines import Answers, whole_headline
+from evenhand_evals.whole_headlines import Answers, means, value, whole_headline
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Pairs:
     @property
     def means(self) -> tuple[list[float], list[float]]:
         """The mean of each item over its repeats, in run A and in run B."""
-        return _means(self.a), _means(self.b)
+        return means(self.a, value), means(self.b, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,10 +121,6 @@ def _by_item(scored: Iterable[ScoredItem]) -> Answers:
     for each in scored:
         found[each.item].append(each)
     return found
-
-
-def _means(answers: Answers) -> list[float]:
-    return [sum(each.score.value for each in given) / len(given) for given in answers.values()]
 
 
 def _tabulate(a: Sequence[float], b: Sequence[float]) -> Discordance:

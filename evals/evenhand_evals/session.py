@@ -53,20 +53,22 @@ class Streak:
 
         """
         if exchange.failure is not None and unseeing(exchange.answer.body):
-            self.hopeless = not self._answered
-            raise Unaskable(
-                f"{named.model}: the model takes no images: {exchange.failure}; "
-                "choose a model that sees, or a task without images"
+            raise self._misasked(
+                Unaskable(
+                    f"{named.model}: the model takes no images: {exchange.failure}; "
+                    "choose a model that sees, or a task without images"
+                )
             )
         if exchange.failure is None:
             self.answered(named)
             self._length = 0
             return
         if named not in self._answered and exchange.answer.status in NO_ROUTE:
-            self.hopeless = not self._answered
-            raise EndpointError(
-                f"{named.base_url}: the first request was answered with {exchange.failure}; "
-                f"correct the URL (most end in /v1) or {named.model}"
+            raise self._misasked(
+                EndpointError(
+                    f"{named.base_url}: the first request was answered with {exchange.failure}; "
+                    f"correct the URL (most end in /v1) or {named.model}"
+                )
             )
         if exchange.answer.status in REJECTED:
             self._length = 0
@@ -84,12 +86,18 @@ class Streak:
             return
         self._rejected = [each for each in self._rejected if each == failure] + [failure]
         if len(self._rejected) >= FAILURES_IN_A_ROW:
-            self.hopeless = not self._answered
-            raise EndpointError(
-                f"{named.model}: all of the first {len(self._rejected)} requests were rejected "
-                f"alike, with: {failure}; change what is asked ({named.set}, {named.profile}, "
-                "--mode), or the model"
+            raise self._misasked(
+                EndpointError(
+                    f"{named.model}: all of the first {len(self._rejected)} requests were rejected "
+                    f"alike, with: {failure}; change what is asked ({named.set}, {named.profile}, "
+                    "--mode), or the model"
+                )
             )
+
+    def _misasked(self, error: EvalError) -> EvalError:
+        """Give the error that ends a run for what it asks, and whom."""
+        self.hopeless = not self._answered
+        return error
 
 
 @dataclass(frozen=True, slots=True)

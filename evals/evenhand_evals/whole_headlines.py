@@ -51,7 +51,8 @@ def whole_headline(task: Task | TaskFacts) -> Whole | None:
     return WHOLES.get((task.aggregate or "", task.headline))
 
 
-def _means(answers: Answers, worth: Callable[[Score], float]) -> list[float]:
+def means(answers: Answers, worth: Callable[[Score], float]) -> list[float]:
+    """Give what each item is worth, as the mean over its repeats."""
     return [
         math.fsum(worth(each.score) for each in given) / len(given) for given in answers.values()
     ]
@@ -61,7 +62,7 @@ def _weighted(
     weigh: Weigh, worth: Callable[[Score], float], reach: float, a: Answers, b: Answers, seed: int
 ) -> Compared:
     weights = weigh({item: given[0].group or "" for item, given in a.items()})
-    differences = differences_of(_means(a, worth), _means(b, worth))
+    differences = differences_of(means(a, worth), means(b, worth))
     return of_weighted(differences, [weights[item] for item in a], seed=seed, reach=reach)
 
 
@@ -80,7 +81,8 @@ def _by_category(groups: Mapping[str, str]) -> Mapping[str, float]:
     return {item: weights.get(group, 0.0) / sizes[group] for item, group in groups.items()}
 
 
-def _value(score: Score) -> float:
+def value(score: Score) -> float:
+    """Give the value of an item, which most headlines are the mean of."""
     return score.value
 
 
@@ -123,7 +125,7 @@ PLAIN: Final = (_WRONG, _RIGHT)
 """What a failed item could have been where the headline is the mean of the items' values."""
 
 _MACRO: Final = Whole(
-    "micro", partial(_weighted, _by_subject, _value, 1.0), of_values=True, failed=PLAIN
+    "micro", partial(_weighted, _by_subject, value, 1.0), of_values=True, failed=PLAIN
 )
 _NO_MARKS: Final[Mapping[str, object]] = MappingProxyType({"marks": {}})
 
@@ -146,7 +148,7 @@ WHOLES: Final[Mapping[tuple[str, str], Whole]] = MappingProxyType(
         },
         ("ratings_by_dimension", "overall"): Whole(
             "rating",
-            partial(_weighted, _by_category, _value, 1.0),
+            partial(_weighted, _by_category, value, 1.0),
             of_values=True,
             failed=(Score("wrong", 0.0, data=_NO_MARKS), Score("correct", 1.0, data=_NO_MARKS)),
         ),

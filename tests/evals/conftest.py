@@ -1,9 +1,11 @@
-"""The table of how our scorers compare with the published ones, at the end of `make parity`."""
+"""What many tests share: an engine, and the table that `make parity` prints at its end."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 
 import pytest
 
+from evenhand_proxy.cli.model import ensure_local
+from evenhand_proxy.engines.local import LocalEngine
 from tests.evals.oracles import Parity
 
 PARITY = pytest.StashKey[Parity]()
@@ -18,6 +20,15 @@ def pytest_configure(config: pytest.Config) -> None:
 def parity(pytestconfig: pytest.Config) -> Parity:
     """The table, for tests that compare with a published scorer."""
     return pytestconfig.stash[PARITY]
+
+
+@pytest.fixture(scope="module")
+async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalEngine]:
+    """The embedded llama.cpp with its smallest model, which brings GLM-4's template."""
+    folder = tmp_path_factory.mktemp("engine")
+    name, weights = await ensure_local("tiny-glm4", folder)
+    async with LocalEngine(weights, alias=name, log_path=folder / "engine.log") as running:
+        yield running
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:

@@ -1,6 +1,5 @@
 """An engine without a proxy: asked what it is, and sent every default that it told."""
 
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,20 +11,10 @@ from evenhand_evals.http.client import Client
 from evenhand_evals.settings import RunSettings, decide
 from evenhand_evals.types import Message
 from evenhand_evals.wire import chat_body, parse_completion
-from evenhand_proxy.cli.model import ensure_local
 from evenhand_proxy.decoding import EngineFacts
 from evenhand_proxy.engines.local import LocalEngine
 from tests.evals.fake import Fake, serving
 from tests.evals.test_endpoint_facts import asked
-
-
-@pytest.fixture(scope="module")
-async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalEngine]:
-    """The embedded llama.cpp with its smallest model."""
-    folder = tmp_path_factory.mktemp("engine")
-    name, weights = await ensure_local("tiny-glm4", folder)
-    async with LocalEngine(weights, alias=name, log_path=folder / "engine.log") as running:
-        yield running
 
 
 async def test_the_engine_is_recognised(engine: LocalEngine) -> None:

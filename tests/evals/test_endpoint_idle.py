@@ -1,6 +1,5 @@
 """Options that cannot act: refused by the command, noted and not claimed by a run."""
 
-from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +22,6 @@ from evenhand_evals.types import (
     Score,
     Text,
 )
-from evenhand_proxy.cli.model import ensure_local
 from evenhand_proxy.engines.local import LocalEngine
 from tests.evals.fake import QUICK, Fake, serving, settings_for, yes_task
 
@@ -125,15 +123,6 @@ async def test_a_run_notes_it_and_does_not_claim_it(tmp_path: Path) -> None:
     assert (run.manifest.template, run.manifest.interface) == ("served", "chat")
     assert run.manifest.notes[0].startswith("template glm: no effect on yes, ")
     assert run.manifest.notes[0] in run.result.warnings
-
-
-@pytest.fixture(scope="module")
-async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalEngine]:
-    """The embedded llama.cpp with its smallest model, which brings GLM-4's template."""
-    folder = tmp_path_factory.mktemp("engine")
-    name, weights = await ensure_local("tiny-glm4", folder)
-    async with LocalEngine(weights, alias=name, log_path=folder / "engine.log") as running:
-        yield running
 
 
 async def test_likelihoods_of_a_real_engine(engine: LocalEngine, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Base models are asked over completions, chat models over chat; no guess refuses either."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,6 @@ from evenhand_evals.errors import UsageError
 from evenhand_evals.run import run_task
 from evenhand_evals.settings import Target
 from evenhand_evals.types import Ask, Chat, Dataset, Likelihood, Message, Sample, Task, Text
-from evenhand_proxy.cli.model import ensure_local
 from evenhand_proxy.engines.local import LocalEngine
 from tests.evals.fake import QUICK, Fake, serving, settings_for, yes_task
 
@@ -233,15 +232,6 @@ async def test_what_no_prompt_can_hold_is_refused_first(
             await run_task(replace(CHAT, load=load), settings_for(fake, tmp_path / "out", **how))
     assert (fake.bodies, fake.authorizations) == ([], [])
     assert not (tmp_path / "out").exists()
-
-
-@pytest.fixture(scope="module")
-async def engine(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LocalEngine]:
-    """The embedded llama.cpp with its smallest model, which brings GLM-4's template."""
-    folder = tmp_path_factory.mktemp("engine")
-    name, weights = await ensure_local("tiny-glm4", folder)
-    async with LocalEngine(weights, alias=name, log_path=folder / "engine.log") as running:
-        yield running
 
 
 async def test_a_real_chat_model(engine: LocalEngine) -> None:
